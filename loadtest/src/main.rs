@@ -1,0 +1,2 @@
+//! Load generator and comparison runs.
+fn main() {}

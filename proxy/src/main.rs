@@ -1,0 +1,2 @@
+//! The `mcp-tap` command.
+fn main() {}
