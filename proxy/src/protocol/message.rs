@@ -106,6 +106,10 @@ pub struct Params {
     pub task_id: Option<CompactString>,
     /// `params.status` (task notifications).
     pub task_status: Option<TaskStatus>,
+    /// `params.result.isError` is `true`: the finished task that `notifications/tasks` carries (2026-07-28).
+    pub task_is_error: bool,
+    /// `params.error.code` of the failed task that `notifications/tasks` carries.
+    pub task_code: Option<i64>,
     /// Whether `params.task` is an object (2025-11-25 task request).
     pub wants_task: bool,
     /// Hash of `params.requestState` (2026-07-28 retry after `input_required`).
