@@ -61,12 +61,19 @@ pub enum Interim {
     TaskAccepted,
     /// The task's end was never seen: its time to live passed.
     TaskUnseen,
+    /// A `resultType` of no revision: clients take the result as invalid, the server may mean something by it.
+    UnknownResultType,
 }
 
 impl Interim {
     /// All kinds.
-    pub const ALL: [Self; 4] =
-        [Self::InputRequired, Self::UrlElicitation, Self::TaskAccepted, Self::TaskUnseen];
+    pub const ALL: [Self; 5] = [
+        Self::InputRequired,
+        Self::UrlElicitation,
+        Self::TaskAccepted,
+        Self::TaskUnseen,
+        Self::UnknownResultType,
+    ];
 
     /// The label value.
     #[must_use]
@@ -76,6 +83,7 @@ impl Interim {
             Self::UrlElicitation => "url_elicitation",
             Self::TaskAccepted => "task_accepted",
             Self::TaskUnseen => "task_unseen",
+            Self::UnknownResultType => "unknown_result_type",
         }
     }
 }
@@ -137,8 +145,9 @@ impl Ending {
         match answer.result_type {
             Some(ResultType::InputRequired) => Self::Interim(Interim::InputRequired),
             Some(ResultType::Task) => Self::Interim(Interim::TaskAccepted),
-            _ if answer.is_error => Self::ToolError,
-            _ => Self::Success,
+            Some(ResultType::Other) => Self::Interim(Interim::UnknownResultType),
+            Some(ResultType::Complete) | None if answer.is_error => Self::ToolError,
+            Some(ResultType::Complete) | None => Self::Success,
         }
     }
 
@@ -270,9 +279,11 @@ const fn http_label(status: u16) -> &'static str {
         502 => "502",
         503 => "503",
         504 => "504",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        500..=599 => "5xx",
-        _ => "_OTHER",
+        _ => match status / 100 {
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            _ => "_OTHER",
+        },
     }
 }

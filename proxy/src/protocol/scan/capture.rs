@@ -46,7 +46,15 @@ impl Capture {
         match &mut self.raw {
             Raw::Nothing => {}
             Raw::Arguments(hash) => hash.write(bytes),
-            Raw::Tools(text) if text.len() + bytes.len() <= limits::TOOLS => text.extend_from_slice(bytes),
+            Raw::Tools(text) if text.len() + bytes.len() <= limits::TOOLS => {
+                let needed = text.len() + bytes.len();
+                if needed > text.capacity() {
+                    // Doubles, as `Vec` would, but never over the limit.
+                    let capacity = needed.next_power_of_two().min(limits::TOOLS);
+                    text.reserve_exact(capacity - text.len());
+                }
+                text.extend_from_slice(bytes);
+            }
             Raw::Tools(_) => {
                 self.raw = Raw::Nothing;
                 facts.find(Finding::ToolsTooLarge);

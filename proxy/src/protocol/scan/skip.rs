@@ -108,15 +108,14 @@ impl Skip {
             return None;
         }
         let backslashes = mask(block, b'\\', 0);
-        let mut quotes = mask(block, b'"', 0);
-        if backslashes != 0 || self.escaped {
-            quotes &= !self.take_escapes(backslashes);
-        }
+        let escapes = if backslashes != 0 || self.escaped { self.take_escapes(backslashes) } else { 0 };
+        let quotes = mask(block, b'"', 0) & !escapes;
         let strings = parity(quotes) ^ if self.in_string { u64::MAX } else { 0 };
         self.in_string = strings >> (BLOCK - 1) != 0;
-        // Setting bit 5 turns `[` into `{` and `]` into `}`, and nothing else into them.
-        let opens = mask(block, b'{', 0x20) & !strings;
-        let closes = mask(block, b'}', 0x20) & !strings;
+        // Setting bit 5 turns `[` into `{` and `]` into `}`, and nothing else into them. Outside of strings a backslash
+        // is no JSON; it is taken there too, so that the answer does not depend on where blocks begin.
+        let opens = mask(block, b'{', 0x20) & !(strings | escapes);
+        let closes = mask(block, b'}', 0x20) & !(strings | escapes);
         let (opened, closed) = (u64::from(opens.count_ones()), u64::from(closes.count_ones()));
         if closed < self.depth && self.depth + opened <= self.deepest {
             self.depth = self.depth + opened - closed;
