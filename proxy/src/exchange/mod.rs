@@ -1,5 +1,120 @@
 //! The core: pairs requests with answers and says how each operation ended.
 //!
-//! HTTP and stdio feed it messages and instants; it emits [`event::Event`]s and has no other effect.
+//! It is told what passed ([`Handle`]) and when; it emits [`event::Event`]s and has no other effect. It does no I/O and
+//! reads no clock: [`Exchange::expire`] is how time passes where nothing else happens.
+//!
+//! # One exchange, one operation
+//!
+//! Nearly always one HTTP exchange is one request and its answer, and nothing is shared: [`Exchange::open`] makes the
+//! state of the exchange (`http_call/`), the request makes a `Call` in it, the answer ends the call, and
+//! [`event::Event::OperationEnded`] carries what was seen. Whoever ends a call first takes its draft out of it, so that
+//! it ends once, however many see it end.
+//!
+//! When the exchange ends before the answer came, one table decides (`http_call/fate.rs`, after mcp-wire.md §20): over
+//! with an HTTP error, a transport error, a broken stream; cancelled, because since 2026-07-28 that is what closing
+//! means; or not over, because the revisions before it let the answer come on another exchange.
+//!
+//! # Where exchanges meet
+//!
+//! Legacy requests therefore also stand in the table of open calls (`open.rs`), by `Scope`, direction and id. A scope
+//! is a session of Streamable HTTP, a channel of HTTP+SSE (the endpoint that its GET stream announced), or, for a
+//! resumable stream without a session, its last event id. Through the table
+//! - a GET stream brings the answer to a POST that is over (parked till then, [`Settings::park_wait`]; a client that
+//!   keeps coming back is waited for up to [`Settings::answer_wait`]),
+//! - `notifications/cancelled` cancels; an answer within [`Settings::cancel_grace`] still counts,
+//! - a client's POST answers what the server asked it on a stream (an operation of its own, in the other direction),
+//! - the end of a session or channel ends all that is open in it.
+//!
+//! Modern requests are never found there, and nothing is concluded from their connection.
+//!
+//! # What goes on after its request
+//!
+//! - **`input_required`** (and error -32042): the request ends as interim. The retry is a request of its own with its
+//!   own start, for the time in between is the human's, not the server's; so a call is counted once, with its last
+//!   request, and that is not taken for a repeated call (it is known by its `requestState`, and the asking request is
+//!   forgotten as a call that could be repeated).
+//! - **Tasks**: the request ends as interim, and an operation of kind `Task` goes on from the request's start until an
+//!   answer or a notification shows a terminal status, or until its time to live is over. Its `repeated` is false,
+//!   since the request was counted.
+//! - **`subscriptions/listen`** succeeds when it is acknowledged; the rest is a standing stream. GET streams stand too.
+//!
+//! # What is a guess
+//!
+//! A response that cannot be read, but has a 2xx status and came to its end, counts as success. Every such response
+//! is also counted as [`event::NotInspected`]. The notifications of a server are not operations: nobody accepts them.
+//!
+//! # Bounds
+//!
+//! [`Settings`] names all of them. A full table costs precision, never an end: what cannot wait for another exchange
+//! ends with its own. [`event::NotInspected::TableFull`] counts it.
 
+mod call;
+mod clients;
+mod connection;
+mod core;
+mod endpoint;
 pub mod event;
+mod handle;
+mod header;
+mod http_call;
+mod open;
+mod recent;
+mod session;
+mod settings;
+mod table;
+mod tasks;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use self::connection::Connection;
+pub use self::handle::Handle;
+pub use self::http_call::{AnswerShape, HttpMethod, RequestHead};
+pub use self::settings::{Settings, Sizes};
+
+use self::core::Core;
+use self::event::Sink;
+use self::http_call::HttpCall;
+
+/// All exchanges with one server. Clones are the same.
+#[derive(Clone)]
+pub struct Exchange(Arc<Core>);
+
+impl Exchange {
+    /// A core without memory yet, that tells `sink` what happens.
+    #[must_use]
+    pub fn new(settings: Settings, sink: Arc<dyn Sink>) -> Self {
+        Self(Arc::new(Core::new(settings, sink)))
+    }
+
+    /// A client connection was accepted.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        Connection::open(&self.0)
+    }
+
+    /// A request head came on a connection, at the instant of its first byte.
+    #[must_use]
+    pub fn open(&self, connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Handle {
+        Handle::new(HttpCall::open(&self.0, connection, head, at))
+    }
+
+    /// Ends what waited long enough. To be called about once a second.
+    pub fn expire(&self, now: Instant) {
+        self.0.expire(now);
+    }
+
+    /// The process ends: all that is remembered ends, and nothing is remembered from now on.
+    pub fn close(&self, now: Instant) {
+        self.0.close(now);
+    }
+
+    /// How much is remembered now.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        self.0.sizes()
+    }
+}

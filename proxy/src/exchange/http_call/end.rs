@@ -1,0 +1,143 @@
+//! The end of an exchange.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::fault::TransportFailure;
+use crate::protocol::outcome::Ending;
+use crate::protocol::version::Era;
+
+use super::super::call::{Call, Scope};
+use super::super::event::{EndReason, Event, HttpRecord};
+use super::fate::{Fate, Unanswered};
+use super::{AnswerShape, HttpCall, HttpMethod};
+
+impl HttpCall {
+    /// The exchange is over. Only the first end counts.
+    pub(in super::super) fn end(&mut self, reason: EndReason, at: Instant) {
+        if self.over {
+            return;
+        }
+        self.over = true;
+        self.settle(reason, at);
+        self.end_notifications(
+            match reason {
+                EndReason::ClientGone => Ending::Cancelled,
+                EndReason::Drained => Ending::CutByProxy,
+                _ => Ending::Transport(TransportFailure::Reset),
+            },
+            at,
+        );
+        self.leave_session(reason, at);
+        if let Some(stream) = self.stream.take().filter(|_| self.mcp) {
+            let standing = self.method == HttpMethod::Get || self.listens;
+            self.core.emit(Event::StreamEnded(stream.end(at, standing)));
+        }
+        self.core.emit(Event::HttpEnded(self.record(reason, at)));
+    }
+
+    fn record(&self, reason: EndReason, at: Instant) -> HttpRecord {
+        // A stream lasts as long as it is wanted: its duration says nothing beyond the head.
+        let over = self.head.filter(|head| head.is_stream()).map_or(at, |head| head.at);
+        HttpRecord {
+            method: self.method.as_str(),
+            status: self.head.map(|head| head.status),
+            mcp: self.mcp,
+            duration: over.saturating_duration_since(self.started),
+            first_byte: self.head.map(|head| head.at.saturating_duration_since(self.started)),
+            overhead: self.overhead,
+            end: reason,
+        }
+    }
+
+    /// Decides about every request that was not answered.
+    pub(super) fn settle(&mut self, reason: EndReason, at: Instant) {
+        for call in self.calls.take_all() {
+            self.settle_one(&call, reason, at);
+        }
+    }
+
+    fn settle_one(&self, call: &Arc<Call>, reason: EndReason, at: Instant) {
+        let (core, status) = (&self.core, self.head.map(|head| head.status));
+        match self.unanswered(call).fate(reason) {
+            Fate::Over(ending) => core.end(call, ending, at, status),
+            Fate::OverAtHead(ending) => {
+                core.end(call, ending, self.head.map_or(at, |head| head.at), status);
+            }
+            Fate::OnChannel if call.is_kept() => {}
+            // There was no room to wait for the answer: a guess, counted as not inspected when that was found out.
+            Fate::OnChannel => core.end(call, Ending::Success, at, status),
+            Fate::Parked { by_server } => match self.parking_place() {
+                Some(scope) => core.park(scope, call, at, by_server, status),
+                None => core.end(call, Ending::Abandoned, at, status),
+            },
+        }
+    }
+
+    fn unanswered(&self, call: &Call) -> Unanswered {
+        let scope = self.scope_for(call.era);
+        let sessionless = self.method == HttpMethod::Post && self.headers.session.is_none();
+        let bodiless = self.head.is_some_and(|head| head.shape == AnswerShape::Other);
+        Unanswered {
+            era: call.era,
+            on_channel: matches!(scope, Some(Scope::Channel(_))),
+            maybe_on_channel: call.era == Era::Legacy
+                && sessionless
+                && bodiless
+                && self.core.sessions.has_blind(),
+            head: self.head.map(|head| (head.status, head.shape)),
+            unread: self.response_unread,
+            foreign: self.foreign,
+            others_answered: self.answered,
+            in_session: self.parking_place().is_some_and(|place| place.session().is_some()),
+            event_id: self.event_id.is_some(),
+            session_lost: self.is_session_lost() && call.era == Era::Legacy,
+        }
+    }
+
+    /// Where a client that comes back for an answer will look: in its session, which the response may just have
+    /// opened, else at the last event it saw.
+    fn parking_place(&self) -> Option<Scope> {
+        let opened = self.head.and_then(|head| head.session).map(Scope::Session);
+        self.scope.or(opened).or(self.event_id.map(Scope::Lineage))
+    }
+
+    /// Whether the server said that it does not know the session of the request.
+    pub(super) fn is_session_lost(&self) -> bool {
+        let not_found = self.head.is_some_and(|head| head.status == 404);
+        not_found && matches!(self.scope, Some(Scope::Session(_)))
+    }
+
+    pub(super) fn end_notifications(&mut self, ending: Ending, at: Instant) {
+        for mut draft in self.notifications.drain(..) {
+            draft.ending = ending;
+            draft.ended = at;
+            draft.status = self.head.map(|head| head.status);
+            self.core.emit(Event::OperationEnded(Box::new(draft)));
+        }
+    }
+
+    fn leave_session(&mut self, reason: EndReason, at: Instant) {
+        if self.blind {
+            self.core.sessions.leave_blind();
+        }
+        if let (Some(from @ Scope::Lineage(_)), Some(id)) = (self.scope, self.event_id) {
+            self.core.open.follow(from, Scope::Lineage(id));
+        }
+        let Some(session) = self.session.take() else { return };
+        if self.resuming {
+            session.resumed(at);
+        }
+        session.leave(at);
+        if self.announced && session.part() {
+            let (ending, error_type) = match reason {
+                EndReason::ClientGone => (Ending::SessionClosed { by_server: false }, ""),
+                EndReason::Drained => (Ending::CutByProxy, ""),
+                EndReason::Complete => (Ending::SessionClosed { by_server: true }, ""),
+                _ => (Ending::SessionClosed { by_server: true }, "session_closed"),
+            };
+            self.core.end_calls(session.scope, ending, at, |_| true);
+            self.core.end_session(&session, at, error_type);
+        }
+    }
+}
