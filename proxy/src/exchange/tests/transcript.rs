@@ -15,13 +15,17 @@
 //! 9 expire                         time passes
 //! 9 close                          the process ends
 //! ```
+//!
+//! A message is JSON, or short for it: `call 1 echo`, `request 1 ping {params}`, `modern 1 tools/call {params}` (with
+//! the `_meta` of 2026-07-28 from a client "agent"), `notify ping {params}`, `result 1 {result}`, `error null -32600`.
+//! Several, parted by ` ; `, are a batch.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clock;
 use crate::exchange::event::{
@@ -30,7 +34,7 @@ use crate::exchange::event::{
 use crate::exchange::{AnswerShape, Connection, Exchange, Handle, HttpMethod, RequestHead, Settings, Sizes};
 use crate::fault::TransportFailure;
 use crate::protocol::fingerprint::fingerprint;
-use crate::protocol::message::Document;
+use crate::protocol::message::{Document, Message};
 use crate::protocol::outcome::Ending;
 use crate::protocol::sse::{EventName, SseEvent};
 
@@ -113,11 +117,14 @@ impl Player {
         Self { exchange, log, connection, handles, start, balance: Balance::default() }
     }
 
+    /// Plays a script.
+    pub(super) fn run(&mut self, script: &str) {
+        script.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| self.step(line));
+    }
+
     /// Plays a script; the events, one a line.
     pub(super) fn play(&mut self, script: &str) -> String {
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            self.step(line);
-        }
+        self.run(script);
         self.events().iter().filter_map(|event| self.render(event)).fold(String::new(), |mut all, line| {
             let _ = writeln!(all, "{line}");
             all
@@ -332,12 +339,43 @@ fn end_reason(text: &str) -> EndReason {
     }
 }
 
-/// The messages of a JSON text, and what kind of document it is.
-pub(super) fn messages(json: &str) -> (Vec<crate::protocol::message::Message>, Document) {
-    let value: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in {json}"));
+/// The messages of a text, and what kind of document it is.
+pub(super) fn messages(text: &str) -> (Vec<Message>, Document) {
+    let mut values: Vec<Value> = text.split(" ; ").map(value).collect();
+    let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
     match &value {
         Value::Array(items) => (items.iter().map(reading::message).collect(), Document::Batch(items.len() as u32)),
         object => (vec![reading::message(object)], Document::Single),
+    }
+}
+
+/// One message, written as JSON or short.
+fn value(text: &str) -> Value {
+    let parse = |json: &str| -> Value {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json} in {text}"))
+    };
+    if text.starts_with(['{', '[']) {
+        return parse(text);
+    }
+    let (kind, rest) = text.split_once(' ').expect("a kind of message");
+    let (first, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (second, more) = rest.split_once(' ').unwrap_or((rest, ""));
+    let object = |json: &str| if json.is_empty() { Value::Object(serde_json::Map::new()) } else { parse(json) };
+    match kind {
+        "call" => json!({"jsonrpc": "2.0", "id": parse(first), "method": "tools/call", "params": {"name": second}}),
+        "request" => json!({"jsonrpc": "2.0", "id": parse(first), "method": second, "params": object(more)}),
+        "modern" => {
+            let mut params = object(more);
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "agent", "version": "1"},
+            });
+            json!({"jsonrpc": "2.0", "id": parse(first), "method": second, "params": params})
+        }
+        "notify" => json!({"jsonrpc": "2.0", "method": first, "params": object(rest)}),
+        "result" => json!({"jsonrpc": "2.0", "id": parse(first), "result": object(rest)}),
+        "error" => json!({"jsonrpc": "2.0", "id": parse(first), "error": {"code": parse(second), "message": ""}}),
+        other => panic!("no such message: {other}"),
     }
 }
 
@@ -427,9 +465,9 @@ pub(super) fn check(cases: &[(&str, &str, &str)]) {
 /// The records of the HTTP exchanges of a script.
 pub(super) fn http_records(script: &str) -> Vec<HttpRecord> {
     let mut player = Player::new(Settings::default());
-    script.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| player.step(line));
-    let records = player.events().iter().filter_map(|event| match event {
-        Event::HttpEnded(record) => Some(*record),
+    player.run(script);
+    let records = player.events().into_iter().filter_map(|event| match event {
+        Event::HttpEnded(record) => Some(record),
         _ => None,
     });
     let records = records.collect();
@@ -440,7 +478,7 @@ pub(super) fn http_records(script: &str) -> Vec<HttpRecord> {
 /// The operations of a script.
 pub(super) fn operations(script: &str) -> Vec<Operation> {
     let mut player = Player::new(Settings::default());
-    script.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| player.step(line));
+    player.run(script);
     let operations = player.events().into_iter().filter_map(|event| match event {
         Event::OperationEnded(operation) => Some(*operation),
         _ => None,
