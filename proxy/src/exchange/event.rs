@@ -251,12 +251,14 @@ pub enum NotInspected {
     Malformed,
     /// A table of open requests, parked requests, sessions, streams or tasks was full.
     TableFull,
+    /// A mistake of this proxy: its own code panicked over the bytes. The traffic went on.
+    Internal,
 }
 
 impl NotInspected {
     /// All reasons.
-    pub const ALL: [Self; 5] =
-        [Self::TooLarge, Self::Memory, Self::Encoding, Self::Malformed, Self::TableFull];
+    pub const ALL: [Self; 6] =
+        [Self::TooLarge, Self::Memory, Self::Encoding, Self::Malformed, Self::TableFull, Self::Internal];
 
     /// The label value.
     #[must_use]
@@ -267,6 +269,7 @@ impl NotInspected {
             Self::Encoding => "encoding",
             Self::Malformed => "malformed",
             Self::TableFull => "table_full",
+            Self::Internal => "internal",
         }
     }
 }
