@@ -1,0 +1,99 @@
+//! Waits for the response head.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::Settings;
+use super::body::{TappedBody, guarded};
+use super::watch::{self, BodyEnd, Listener};
+use crate::clock;
+use crate::exchange::Handle;
+use crate::exchange::event::EndReason;
+use crate::http::forward::ForwardError;
+
+pin_project! {
+    /// The response to come, of [`Inspect`](super::Inspect).
+    ///
+    /// Without a response the exchange ends here; with one its end is that of the response body.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        open: Open<Handle>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) const fn new(inner: F, open: Open<Handle>) -> Self {
+        Self { inner, open }
+    }
+}
+
+impl<F, B> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, ForwardError>>,
+    B: Body,
+{
+    type Output = Result<Response<TappedBody<B>>, ForwardError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        Poll::Ready(match ready!(this.inner.poll(cx)) {
+            Ok(response) => Ok(this.open.answer(response)),
+            Err(error) => {
+                this.open.fail(&error);
+                Err(error)
+            }
+        })
+    }
+}
+
+/// An exchange without a response so far. Dropped as it is, the client went away.
+pub(super) struct Open<L: Listener> {
+    /// `None` when the exchange went on or ended, and when it could not be opened.
+    listener: Option<L>,
+    settings: Arc<Settings>,
+}
+
+impl<L: Listener> Open<L> {
+    pub(super) const fn new(listener: Option<L>, settings: Arc<Settings>) -> Self {
+        Self { listener, settings }
+    }
+
+    /// The response head is there: the exchange goes on with the body.
+    pub(super) fn answer<B: Body>(&mut self, response: Response<B>) -> Response<TappedBody<B>> {
+        let watch = self.listener.take().and_then(|listener| {
+            let status = response.status().as_u16();
+            guarded(|| {
+                let at = clock::now();
+                let watch = watch::response(listener.clone(), status, response.headers(), &self.settings, at);
+                listener.overhead(clock::now().saturating_duration_since(at));
+                watch
+            })
+        });
+        response.map(|body| TappedBody::new(body, watch))
+    }
+
+    /// No response comes.
+    pub(super) fn fail(&mut self, error: &ForwardError) {
+        let Some(listener) = self.listener.take() else { return };
+        guarded(move || {
+            let at = clock::now();
+            listener.no_response(error.failure, at);
+            listener.end(EndReason::NoResponse, at);
+        });
+    }
+}
+
+impl<L: Listener> Drop for Open<L> {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            let reason = self.settings.reason(BodyEnd::Dropped);
+            guarded(move || listener.end(reason, clock::now()));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What heads say: which bodies to look at and how they are coded, and the fields the exchange asks for.
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, request};
+
+use super::decode::{Coding, Codings};
+use crate::exchange::event::NotInspected;
+use crate::exchange::{HttpMethod, RequestHead};
+
+static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+static MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+static MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
+static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What a body is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    /// JSON by its content type.
+    Json,
+    /// A stream of events.
+    Events,
+    /// Nothing says what it is.
+    Unknown,
+    /// Nothing that carries MCP.
+    Other,
+}
+
+impl Media {
+    /// Reads `Content-Type`: `application/json` and any `+json`, and `text/event-stream`, whatever the parameters.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(&CONTENT_TYPE) else { return Self::Unknown };
+        let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let is = |name: &[u8]| essence.eq_ignore_ascii_case(name);
+        let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..)).unwrap_or_default();
+        if is(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
+            Self::Json
+        } else if is(b"text/event-stream") {
+            Self::Events
+        } else if essence.is_empty() {
+            Self::Unknown
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Reads `Content-Encoding`: at most two codings, over however many header lines.
+pub(super) fn codings(headers: &HeaderMap) -> Result<Codings, NotInspected> {
+    let mut codings = Codings::default();
+    for value in headers.get_all(&CONTENT_ENCODING) {
+        for name in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            let coding = if name.is_empty() || is(b"identity") {
+                continue;
+            } else if is(b"gzip") || is(b"x-gzip") {
+                Coding::Gzip
+            } else if is(b"deflate") {
+                Coding::Deflate
+            } else if is(b"br") {
+                Coding::Brotli
+            } else if is(b"zstd") {
+                Coding::Zstd
+            } else {
+                return Err(NotInspected::Encoding);
+            };
+            if !codings.push(coding) {
+                return Err(NotInspected::Encoding);
+            }
+        }
+    }
+    Ok(codings)
+}
+
+/// The session id of a request or a response.
+pub(super) fn session(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(&SESSION).map(HeaderValue::as_bytes)
+}
+
+/// What the exchange wants to know of a request's head. `identity`: the header that names the caller.
+pub(super) fn request<'a>(parts: &'a request::Parts, identity: Option<&HeaderName>) -> RequestHead<'a> {
+    let field = |name: &HeaderName| parts.headers.get(name).map(HeaderValue::as_bytes);
+    RequestHead {
+        method: method(&parts.method),
+        target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
+        session: session(&parts.headers),
+        protocol_version: field(&PROTOCOL_VERSION),
+        mcp_method: field(&MCP_METHOD),
+        mcp_name: field(&MCP_NAME),
+        last_event_id: field(&LAST_EVENT_ID),
+        caller: identity.and_then(field),
+    }
+}
+
+/// The method, from the closed set of the HTTP semantic conventions.
+fn method(method: &Method) -> HttpMethod {
+    match method.as_str() {
+        "GET" => HttpMethod::Get,
+        "POST" => HttpMethod::Post,
+        "DELETE" => HttpMethod::Delete,
+        "HEAD" => HttpMethod::Other("HEAD"),
+        "OPTIONS" => HttpMethod::Other("OPTIONS"),
+        "PUT" => HttpMethod::Other("PUT"),
+        "PATCH" => HttpMethod::Other("PATCH"),
+        "CONNECT" => HttpMethod::Other("CONNECT"),
+        "TRACE" => HttpMethod::Other("TRACE"),
+        _ => HttpMethod::Other("_OTHER"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn with(name: HeaderName, values: &[&str]) -> HeaderMap {
+        let value = |value: &&str| (name.clone(), HeaderValue::from_str(value).expect("a header value"));
+        values.iter().map(value).collect()
+    }
+
+    #[test]
+    fn content_type_decides_what_a_body_is() {
+        let cases: &[(&[&str], Media)] = &[
+            (&["application/json"], Media::Json),
+            (&["Application/JSON ; charset=utf-8"], Media::Json),
+            (&["application/problem+json"], Media::Json),
+            (&["application/vnd.api+JSON;x=1"], Media::Json),
+            (&["text/event-stream"], Media::Events),
+            (&["text/event-stream;charset=UTF-8"], Media::Events),
+            (&[], Media::Unknown),
+            (&[""], Media::Unknown),
+            (&["text/html"], Media::Other),
+            (&["application/x-www-form-urlencoded"], Media::Other),
+            (&["application/jsonp"], Media::Other),
+            (&["json"], Media::Other),
+        ];
+        for (values, expected) in cases {
+            assert_eq!(Media::of(&with(CONTENT_TYPE, values)), *expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn content_encoding_gives_at_most_two_known_codings() {
+        let list = |codings: &[Coding]| {
+            let mut all = Codings::default();
+            assert!(codings.iter().all(|coding| all.push(*coding)));
+            Ok(all)
+        };
+        let cases: &[(&[&str], Result<Codings, NotInspected>)] = &[
+            (&[], list(&[])),
+            (&["identity"], list(&[])),
+            (&["GZIP"], list(&[Coding::Gzip])),
+            (&["x-gzip"], list(&[Coding::Gzip])),
+            (&["deflate, br"], list(&[Coding::Deflate, Coding::Brotli])),
+            (&["zstd", "identity,gzip"], list(&[Coding::Zstd, Coding::Gzip])),
+            (&["gzip,gzip,gzip"], Err(NotInspected::Encoding)),
+            (&["compress"], Err(NotInspected::Encoding)),
+            (&["gzip, aws-chunked"], Err(NotInspected::Encoding)),
+        ];
+        for (values, expected) in cases {
+            assert_eq!(codings(&with(CONTENT_ENCODING, values)), *expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn request_head_carries_the_mcp_fields_and_the_identity() {
+        let identity = HeaderName::from_static("x-caller");
+        let (parts, ()) = Request::post("http://host/mcp?a=1")
+            .header("Mcp-Session-Id", "s")
+            .header("MCP-Protocol-Version", "2026-07-28")
+            .header("Mcp-Method", "tools/call")
+            .header("Mcp-Name", "echo")
+            .header("Last-Event-ID", "7")
+            .header("X-Caller", "me")
+            .body(())
+            .expect("a request")
+            .into_parts();
+        let head = request(&parts, Some(&identity));
+        assert_eq!((head.method, head.target), (HttpMethod::Post, "/mcp?a=1"));
+        let fields = [head.session, head.protocol_version, head.mcp_method, head.mcp_name];
+        assert_eq!(fields, [Some(&b"s"[..]), Some(b"2026-07-28"), Some(b"tools/call"), Some(b"echo")]);
+        assert_eq!((head.last_event_id, head.caller), (Some(&b"7"[..]), Some(&b"me"[..])));
+        assert_eq!(request(&parts, None).caller, None);
+    }
+
+    #[test]
+    fn methods_outside_the_closed_set_share_one_label() {
+        let custom = Method::from_bytes(b"BREW").expect("a token");
+        assert_eq!(method(&custom), HttpMethod::Other("_OTHER"));
+        assert_eq!(method(&Method::HEAD), HttpMethod::Other("HEAD"));
+        assert_eq!(method(&Method::DELETE), HttpMethod::Delete);
+    }
+}

@@ -1,0 +1,242 @@
+//! Bytes of a decoded body to messages: as one JSON document, or as a stream of events.
+
+use crate::protocol::message::{Document, Message};
+use crate::protocol::scan::Scanner;
+use crate::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
+
+/// The longest data of an `endpoint` event that is kept, in bytes: it is a URI.
+const ENDPOINT: usize = 2 * 1024;
+
+/// Messages kept back until their event ends. An event has one, a batch a few; what is over goes out at once.
+const WAITING: usize = 64;
+
+/// What a body gave.
+pub(super) enum Found<'a> {
+    /// A message is complete.
+    Message(Message),
+    /// An event is over; its messages came before.
+    Event {
+        /// The event's fields.
+        event: &'a SseEvent,
+        /// What its data was.
+        document: Document,
+        /// The data of an `endpoint` event.
+        endpoint: Option<&'a [u8]>,
+    },
+}
+
+/// Takes decoded bytes in pieces of any size.
+pub(super) trait Parse: Send {
+    /// Whether each chunk counts, because silence between them is measured.
+    const STREAM: bool;
+
+    /// Reads the next bytes.
+    fn feed(&mut self, data: &[u8], found: &mut impl FnMut(Found<'_>));
+
+    /// The document, once the body is over.
+    fn finish(&mut self) -> Document;
+
+    /// Whether the present message is over the limit.
+    fn over_limit(&self) -> bool;
+
+    /// Bytes of captures held.
+    fn held(&self) -> usize;
+
+    /// Whether captures may be held.
+    fn keep_tools(&mut self, keep: bool);
+}
+
+/// A body that is one JSON document.
+pub(super) struct Json {
+    scanner: Scanner,
+    limit: u64,
+    seen: u64,
+    start: Start,
+}
+
+/// Whether the body is JSON at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Json,
+    /// Its first byte that is no white space will tell.
+    Open,
+    Foreign,
+}
+
+impl Json {
+    /// A document of at most `limit` bytes.
+    pub(super) fn new(limit: u64) -> Self {
+        Self { scanner: Scanner::new(limit), limit, seen: 0, start: Start::Json }
+    }
+
+    /// The same, if it begins like a JSON-RPC document.
+    pub(super) fn perhaps(limit: u64) -> Self {
+        Self { start: Start::Open, ..Self::new(limit) }
+    }
+}
+
+impl Parse for Json {
+    const STREAM: bool = false;
+
+    fn feed(&mut self, data: &[u8], found: &mut impl FnMut(Found<'_>)) {
+        if self.start == Start::Open {
+            let Some(first) = data.trim_ascii_start().first() else { return };
+            self.start = if matches!(first, b'{' | b'[') { Start::Json } else { Start::Foreign };
+        }
+        if self.start == Start::Foreign {
+            return;
+        }
+        self.scanner.feed(data, &mut |message| found(Found::Message(message)));
+        self.seen += data.len() as u64;
+    }
+
+    fn finish(&mut self) -> Document {
+        if self.start == Start::Foreign { Document::Empty } else { self.scanner.finish() }
+    }
+
+    fn over_limit(&self) -> bool {
+        self.seen > self.limit
+    }
+
+    fn held(&self) -> usize {
+        self.scanner.held()
+    }
+
+    fn keep_tools(&mut self, keep: bool) {
+        self.scanner.keep_tools(keep);
+    }
+}
+
+/// A body that is a stream of events.
+///
+/// A message in an event counts once the event is over: only then does the client see it, and only then is the
+/// event's name certain. So messages wait for the blank line; those of an event that is cut off never were.
+pub(super) struct Events {
+    decoder: SseDecoder,
+    /// There while an event has data: most of a stream's life is spent between events.
+    scanner: Option<Box<Scanner>>,
+    waiting: Vec<Message>,
+    limit: u64,
+    /// Bytes since the last event.
+    seen: u64,
+    endpoint: Endpoint,
+    keep_tools: bool,
+}
+
+/// The data of the event under way, for the case that it is the `endpoint` event.
+#[derive(Debug, PartialEq, Eq)]
+enum Endpoint {
+    /// Kept so far.
+    Kept(Vec<u8>),
+    /// Not kept: it is JSON, or too long.
+    Unfit,
+    /// The stream's one `endpoint` event was there already.
+    Known,
+}
+
+impl Events {
+    /// A stream whose messages have at most `limit` bytes each.
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            decoder: SseDecoder::new(),
+            scanner: None,
+            waiting: Vec::new(),
+            limit,
+            seen: 0,
+            endpoint: Endpoint::Kept(Vec::new()),
+            keep_tools: true,
+        }
+    }
+}
+
+impl Parse for Events {
+    const STREAM: bool = true;
+
+    fn feed(&mut self, data: &[u8], found: &mut impl FnMut(Found<'_>)) {
+        let Self { decoder, scanner, waiting, limit, seen, endpoint, keep_tools } = self;
+        *seen += data.len() as u64;
+        decoder.feed(data, &mut |item| match item {
+            SseItem::Data(piece) => {
+                let scanner = scanner.get_or_insert_with(|| {
+                    let mut scanner = Box::new(Scanner::new(*limit));
+                    scanner.keep_tools(*keep_tools);
+                    scanner
+                });
+                endpoint.keep(piece);
+                scanner.feed(piece, &mut |message| {
+                    if waiting.is_empty() {
+                        waiting.reserve_exact(1);
+                    }
+                    if waiting.len() < WAITING {
+                        waiting.push(message);
+                    } else {
+                        waiting.drain(..).for_each(|message| found(Found::Message(message)));
+                        found(Found::Message(message));
+                    }
+                });
+            }
+            SseItem::Event(event) => {
+                *seen = 0;
+                let mut document = scanner.take().map_or(Document::Empty, |mut scanner| scanner.finish());
+                if event.name == EventName::Message {
+                    waiting.drain(..).for_each(|message| found(Found::Message(message)));
+                } else {
+                    // MCP travels in `message` events only; the data of others is text to us.
+                    document = Document::Empty;
+                }
+                // Room for one message is worth keeping.
+                if waiting.capacity() == 1 { waiting.clear() } else { *waiting = Vec::new() }
+                let text = endpoint.event(event.name);
+                found(Found::Event { event: &event, document, endpoint: text.as_deref() });
+            }
+            SseItem::Comment => {}
+        });
+    }
+
+    /// Of a stream there is no document: what stands behind the last blank line is no event.
+    fn finish(&mut self) -> Document {
+        Document::Empty
+    }
+
+    fn over_limit(&self) -> bool {
+        self.seen > self.limit
+    }
+
+    fn held(&self) -> usize {
+        let tools = |message: &Message| message.answer.tools.as_ref().map_or(0, |tools| tools.len());
+        let waiting: usize = self.waiting.iter().map(tools).sum();
+        self.scanner.as_ref().map_or(0, |scanner| scanner.held()) + waiting
+    }
+
+    fn keep_tools(&mut self, keep: bool) {
+        self.keep_tools = keep;
+        if let Some(scanner) = &mut self.scanner {
+            scanner.keep_tools(keep);
+        }
+    }
+}
+
+impl Endpoint {
+    /// Adds a piece of the present event's data.
+    fn keep(&mut self, piece: &[u8]) {
+        let Self::Kept(text) = self else { return };
+        let json = text.is_empty() && matches!(piece.first(), Some(b'{' | b'['));
+        if json || text.len() + piece.len() > ENDPOINT {
+            *self = Self::Unfit;
+        } else {
+            text.extend_from_slice(piece);
+        }
+    }
+
+    /// The event is over; gives its data if it is the first `endpoint` event.
+    fn event(&mut self, name: EventName) -> Option<Vec<u8>> {
+        let next = match (&*self, name) {
+            (Self::Known, _) | (_, EventName::Endpoint) => Self::Known,
+            _ => Self::Kept(Vec::new()),
+        };
+        match std::mem::replace(self, next) {
+            Self::Kept(text) if name == EventName::Endpoint => Some(text),
+            _ => None,
+        }
+    }
+}

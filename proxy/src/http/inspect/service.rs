@@ -1,0 +1,62 @@
+//! Opens an exchange for each request and wraps both bodies.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower::Service;
+
+use super::body::{TappedBody, guarded};
+use super::future::{Open, ResponseFuture};
+use super::head;
+use super::layer::Shared;
+use super::watch;
+use crate::clock;
+use crate::http::forward::ForwardError;
+
+/// Shows the traffic of the service inside to the exchange core.
+#[derive(Clone)]
+pub struct Inspect<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> Inspect<S> {
+    pub(super) const fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Inspect<S>
+where
+    S: Service<Request<TappedBody<B>>, Response = Response<R>, Error = ForwardError>,
+    B: Body<Data = Bytes>,
+    R: Body<Data = Bytes>,
+{
+    type Response = Response<TappedBody<R>>;
+    type Error = ForwardError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ForwardError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Shared { exchange, connection, settings } = &*self.shared;
+        let (parts, body) = request.into_parts();
+        let opened = guarded(|| {
+            let at = clock::now();
+            let head = head::request(&parts, settings.identity_header.as_ref());
+            let handle = exchange.open(connection, &head, at);
+            let watch = watch::request(&handle, &parts.headers, body.is_end_stream(), settings, at);
+            handle.overhead(clock::now().saturating_duration_since(at));
+            (handle, watch)
+        });
+        let (handle, watch) = opened.map_or((None, None), |(handle, watch)| (Some(handle), watch));
+        let open = Open::new(handle, Arc::clone(settings));
+        let request = Request::from_parts(parts, TappedBody::new(body, watch));
+        ResponseFuture::new(self.inner.call(request), open)
+    }
+}

@@ -1,0 +1,4 @@
+//! MCP over HTTP: the sidecar's listener, its tower stack, and what looks at the traffic on the way.
+
+pub mod forward;
+pub mod inspect;
