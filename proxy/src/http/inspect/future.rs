@@ -14,6 +14,7 @@ use super::watch::{self, BodyEnd, Listener};
 use crate::clock;
 use crate::exchange::Handle;
 use crate::exchange::event::EndReason;
+use crate::fault::TransportFailure;
 use crate::http::forward::ForwardError;
 
 pin_project! {
@@ -45,7 +46,7 @@ where
         Poll::Ready(match ready!(this.inner.poll(cx)) {
             Ok(response) => Ok(this.open.answer(response)),
             Err(error) => {
-                this.open.fail(&error);
+                this.open.fail(error.failure, error.is_client());
                 Err(error)
             }
         })
@@ -78,13 +79,17 @@ impl<L: Listener> Open<L> {
         response.map(|body| TappedBody::new(body, watch))
     }
 
-    /// No response comes.
-    pub(super) fn fail(&mut self, error: &ForwardError) {
+    /// No response comes, for one reason or because the client broke its request off.
+    pub(super) fn fail(&mut self, failure: TransportFailure, by_client: bool) {
         let Some(listener) = self.listener.take() else { return };
         guarded(move || {
             let at = clock::now();
-            listener.no_response(error.failure, at);
-            listener.end(EndReason::NoResponse, at);
+            if by_client {
+                listener.end(EndReason::ClientGone, at);
+            } else {
+                listener.no_response(failure, at);
+                listener.end(EndReason::NoResponse, at);
+            }
         });
     }
 }

@@ -64,7 +64,6 @@ mod watch;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderName;
 
@@ -74,8 +73,9 @@ pub use future::ResponseFuture;
 pub use layer::InspectLayer;
 pub use service::Inspect;
 
+use self::watch::BodyEnd;
 use crate::exchange::event::EndReason;
-use watch::BodyEnd;
+use crate::http::drain::Drain;
 
 /// What inspection may cost, and what it needs to know.
 #[derive(Debug, Clone)]
@@ -86,9 +86,8 @@ pub struct Settings {
     pub memory: Arc<Budget>,
     /// The request header whose value says who calls.
     pub identity_header: Option<HeaderName>,
-    /// Set by the server when it cuts off, at the end of a drain, what is still going on: bodies that break off from
-    /// then on were cut by this proxy.
-    pub cut: Arc<AtomicBool>,
+    /// Says when the drain time is over: what breaks off from then on was cut by this proxy.
+    pub drain: Drain,
 }
 
 impl Default for Settings {
@@ -97,7 +96,7 @@ impl Default for Settings {
             message_limit: 16 << 20,
             memory: Arc::new(Budget::new(64 << 20)),
             identity_header: None,
-            cut: Arc::default(),
+            drain: Drain::new(),
         }
     }
 }
@@ -107,7 +106,7 @@ impl Settings {
     fn reason(&self, end: BodyEnd) -> EndReason {
         match end {
             BodyEnd::Complete => EndReason::Complete,
-            _ if self.cut.load(Ordering::Relaxed) => EndReason::Drained,
+            _ if self.drain.cutting() => EndReason::Drained,
             BodyEnd::Error => EndReason::ServerError,
             BodyEnd::Dropped => EndReason::ClientGone,
         }

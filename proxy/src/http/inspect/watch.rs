@@ -186,8 +186,8 @@ struct ResponseWatch<L, P> {
     settings: Arc<Settings>,
     /// `None` when it is not inspected, or not any more.
     reader: Option<Reader<P>>,
-    /// Whether each chunk is told, not only the first.
-    every: bool,
+    /// Whether the first chunk was there.
+    begun: bool,
     spent: Duration,
 }
 
@@ -204,17 +204,17 @@ impl<L: Listener, P: Parse + 'static> ResponseWatch<L, P> {
             reader(parser, head, settings).map_err(told).ok()
         });
         let settings = Arc::clone(settings);
-        Box::new(Self { listener, settings, reader, every: true, spent: Duration::ZERO })
+        Box::new(Self { listener, settings, reader, begun: false, spent: Duration::ZERO })
     }
 }
 
 impl<L: Listener, P: Parse> Watch for ResponseWatch<L, P> {
     fn chunk(&mut self, data: &[u8]) {
-        if !self.every {
+        if self.begun && self.reader.is_none() && !P::STREAM {
             return;
         }
+        self.begun = true;
         let at = clock::now();
-        self.every = P::STREAM || self.reader.is_some();
         self.listener.response_bytes(at);
         let Some(reader) = &mut self.reader else { return };
         let read = reader.read(data, &self.settings.memory, &mut |found| match found {
