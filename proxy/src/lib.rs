@@ -4,3 +4,4 @@ pub mod clock;
 pub mod exchange;
 pub mod fault;
 pub mod protocol;
+pub mod telemetry;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use compact_str::CompactString;
+use sha2::{Digest, Sha256};
 
 use crate::protocol::message::{Arguments, Content, Finding, Implementation, RequestId};
 use crate::protocol::method::Method;
@@ -163,6 +164,18 @@ pub struct Client {
     pub info: Option<Implementation>,
     /// Hash of the configured identity header's value, when that is configured and was sent.
     pub caller: Option<u64>,
+    /// [`Client::digest_of`] the same value, computed once when the client is interned; set exactly when `caller` is.
+    /// Unlike `caller` it is the same in every process, so it can be shown.
+    pub digest: Option<u32>,
+}
+
+impl Client {
+    /// The first 32 bits of SHA-256 over an identity: what the label `client_id` shows in hexadecimal.
+    #[must_use]
+    pub fn digest_of(identity: &[u8]) -> u32 {
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(identity));
+        u32::from_be_bytes([a, b, c, d])
+    }
 }
 
 /// One finished HTTP exchange.
@@ -236,6 +249,8 @@ pub struct CataloguePage {
     pub last: bool,
     /// Identifies the listing that pages belong to: the client and its session.
     pub listing: u64,
+    /// Who listed: what a server shows may depend on the caller.
+    pub client: Arc<Client>,
 }
 
 /// Why something was forwarded without being read.

@@ -1,0 +1,178 @@
+//! What is recorded when: the one consumer of [`Event`](crate::exchange::event::Event)s, and what is shown of them.
+//!
+//! ```text
+//!   Event ─► recorder ─► metrics ─► registry ─► export/prometheus ─► GET /metrics
+//!               │           (handles per label set)
+//!               ├─► operations: ring of the last operations ───────► GET /operations
+//!               └─► backlog: pages of tools/list ─► catalogue ─────► GET /catalogue
+//! ```
+//!
+//! Traffic threads call [`Telemetry::emit`](crate::exchange::event::Sink::emit), which looks up handles and adds to
+//! atomics. It takes no lock that another request or a reader can hold. All that takes long waits for
+//! [`Telemetry::upkeep`], once a second, or for the next reader.
+//!
+//! The ledger:
+//! - Every ended `tools/call` request is in `mcp_tool_requests_total` once, under one result. A call that became a
+//!   task is counted when the task ends, by the task. Notifications are no calls.
+//! - Every one of them whose result is not `success` is in `mcp_proxy_faults_total` once, under one fault.
+//! - `mcp_tool_duration_seconds` has as many observations; `tool_response_*` only those that were answered.
+//! - A request that is over while its call is not (`input_required`, accepted as a task) is only in
+//!   `mcp_proxy_interim_results_total`.
+//! - `mcp_server_operation_duration_seconds` has every request and notification to the server but
+//!   `subscriptions/listen`, seen from the server (otel-mcp.md §4). It leaves out `mcp.protocol.version` and
+//!   `network.*`, which hardly differ within one sidecar and would multiply the series.
+
+mod backlog;
+mod catalogue;
+mod client_type;
+mod complexity;
+pub mod export;
+mod histogram;
+mod labels;
+mod metrics;
+pub mod names;
+mod operations;
+mod process;
+mod recorder;
+mod registry;
+mod rolling;
+mod server_info;
+mod server_view;
+mod tokens;
+mod values;
+mod views;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::exchange::event::Operation;
+
+pub use catalogue::{Change, Part};
+pub use client_type::ClientType;
+pub use complexity::Complexity;
+pub use histogram::{BucketHistogram, Exemplar, HistogramReading};
+pub use labels::{ClientIdMode, OTHER};
+pub use operations::{OperationView, RECENT};
+pub use registry::{Cell, Registry};
+pub use rolling::RollingSummary;
+pub use values::FloatCell;
+pub use views::{CatalogueView, ChangeView, ToolView};
+
+/// What telemetry is told by configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The constant label `mcp_server`; never learned from traffic, so that series do not break.
+    pub server_name: String,
+    /// Deployment environment, for `mcp_server_info`.
+    pub environment: String,
+    /// Region, for `mcp_server_info`.
+    pub region: String,
+    /// Version of this proxy.
+    pub version: String,
+    /// What `client_id` shows.
+    pub client_id: ClientIdMode,
+    /// Most tools with a label of their own.
+    pub max_tools: usize,
+    /// Most prompts with a label of their own.
+    pub max_prompts: usize,
+    /// Most clients with a label of their own.
+    pub max_clients: usize,
+    /// Series of one family from which on the label with the most values is `_other` in new ones.
+    pub max_series: usize,
+    /// Weight of all calls of a tool, in place of that of their arguments.
+    pub complexity: BTreeMap<String, Complexity>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server_name: String::new(),
+            environment: String::new(),
+            region: String::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            client_id: ClientIdMode::default(),
+            max_tools: 200,
+            max_prompts: 100,
+            max_clients: 100,
+            max_series: 10_000,
+            complexity: BTreeMap::new(),
+        }
+    }
+}
+
+/// The telemetry of one server. Cheap to clone; clones are the same.
+#[derive(Debug, Clone)]
+pub struct Telemetry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    metrics: metrics::Metrics,
+    backlog: backlog::Backlog,
+    ring: operations::Ring,
+    server: server_info::ServerInfo,
+    /// Names of the catalogue, for traffic to look up.
+    listed: labels::Names<()>,
+    /// Taken by upkeep and readers only, never by traffic.
+    desk: Mutex<Desk>,
+    start: Instant,
+}
+
+/// What only upkeep and readers touch.
+#[derive(Debug, Default)]
+struct Desk {
+    catalogue: catalogue::Catalogue,
+    recent: VecDeque<Box<Operation>>,
+}
+
+impl Telemetry {
+    /// Nothing happened yet. `start` is the moment from which windows are counted.
+    #[must_use]
+    pub fn new(settings: Settings, start: Instant) -> Self {
+        let metrics = metrics::Metrics::new(settings, start);
+        let server = server_info::ServerInfo::new(&metrics);
+        Self(Arc::new(Inner {
+            metrics,
+            backlog: backlog::Backlog::default(),
+            ring: operations::Ring::default(),
+            server,
+            listed: labels::Names::new(()),
+            desk: Mutex::default(),
+            start,
+        }))
+    }
+
+    /// Does what traffic left for later; to be called about once a second, and once at the end.
+    pub fn upkeep(&self, now: Instant) {
+        let mut desk = self.desk(now);
+        self.0.ring.drain_into(&mut desk.recent);
+        self.0.metrics.registry().expire(now);
+    }
+
+    /// All metrics in the format that an `Accept` header asks for, with its content type.
+    #[must_use]
+    pub fn render(&self, accept: Option<&str>, now: Instant) -> (&'static str, String) {
+        drop(self.desk(now));
+        process::refresh(self.0.metrics.registry());
+        let format = export::accept::negotiate(accept);
+        let server = &self.0.metrics.settings().server_name;
+        let body = export::prometheus::render(self.0.metrics.registry(), server, format, now);
+        (format.content_type(), body)
+    }
+
+    /// The series, for tests and for parts that record metrics of their own.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.0.metrics.registry()
+    }
+
+    /// The desk with no work left on it.
+    fn desk(&self, now: Instant) -> MutexGuard<'_, Desk> {
+        let mut desk = self.0.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.work_off(&mut desk, now);
+        desk
+    }
+}
+
+#[cfg(test)]
+mod tests;

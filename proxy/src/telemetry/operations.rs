@@ -1,0 +1,153 @@
+//! The operations that ended last, for people to look at: what, who and how it ended, never what was said.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_queue::ArrayQueue;
+use serde::Serialize;
+
+use crate::exchange::event::{Direction, Operation, OperationKind, Transport};
+
+use super::client_type::ClientType;
+use super::tokens;
+
+/// How many are kept.
+pub const RECENT: usize = 512;
+
+/// A queue that traffic writes without waiting, the oldest giving way. Readers drain it into a list of their own.
+#[derive(Debug)]
+pub struct Ring(ArrayQueue<Box<Operation>>);
+
+impl Default for Ring {
+    fn default() -> Self {
+        Self(ArrayQueue::new(RECENT))
+    }
+}
+
+impl Ring {
+    /// Adds one.
+    pub fn push(&self, operation: Box<Operation>) {
+        drop(self.0.force_push(operation));
+    }
+
+    /// Moves all to `recent`, which keeps the last [`RECENT`]. One caller at a time.
+    pub fn drain_into(&self, recent: &mut VecDeque<Box<Operation>>) {
+        while let Some(operation) = self.0.pop() {
+            if recent.len() == RECENT {
+                recent.pop_front();
+            }
+            recent.push_back(operation);
+        }
+    }
+}
+
+/// One operation as the admin port shows it. Absent facts are `null`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OperationView {
+    /// When it ended, in milliseconds since the Unix epoch.
+    pub ended_unix_ms: u64,
+    /// `to_server` or `to_client`.
+    pub direction: &'static str,
+    /// `request`, `notification` or `task`.
+    pub kind: &'static str,
+    /// The MCP method.
+    pub method: String,
+    /// Tool or prompt.
+    pub target: Option<String>,
+    /// `success`, `error`, `timeout`, `cancelled`, or the kind of an interim result.
+    pub result: &'static str,
+    /// Whose fault it was.
+    pub fault: Option<&'static str>,
+    /// What failed.
+    pub error_type: Option<&'static str>,
+    /// From first byte to end.
+    pub duration_ms: f64,
+    /// From first byte to the first byte of the response body that brought the answer.
+    pub first_byte_ms: Option<f64>,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// `streamable_http`, `http_sse` or `stdio`.
+    pub transport: &'static str,
+    /// MCP revision.
+    pub version: Option<&'static str>,
+    /// As the label of the same name.
+    pub client_id: String,
+    /// As the label of the same name.
+    pub client_type: &'static str,
+    /// Bytes of the arguments.
+    pub arguments_bytes: Option<u64>,
+    /// Bytes of all content of the result.
+    pub content_bytes: u64,
+    /// Estimated context tokens of the result.
+    pub tokens: u64,
+    /// Whether the same call was made within the last 60 s.
+    pub repeated: bool,
+    /// Whether the server asked the client something meanwhile.
+    pub waited_for_client: bool,
+}
+
+impl OperationView {
+    /// The view of an operation; `now` and `wall` are the same moment on both clocks.
+    #[must_use]
+    pub fn new(operation: &Operation, client_id: String, now: Instant, wall: SystemTime) -> Self {
+        let since_start = |at: Instant| milliseconds(at.saturating_duration_since(operation.started));
+        let ending = &operation.ending;
+        let content = &operation.content;
+        Self {
+            ended_unix_ms: unix_ms(operation.ended, now, wall),
+            direction: match operation.direction {
+                Direction::ToServer => "to_server",
+                Direction::ToClient => "to_client",
+            },
+            kind: match operation.kind {
+                OperationKind::Request => "request",
+                OperationKind::Notification => "notification",
+                OperationKind::Task => "task",
+            },
+            method: operation.method.as_str().to_owned(),
+            target: operation.target.as_deref().map(str::to_owned),
+            result: match (ending.result(), ending) {
+                (None, crate::protocol::outcome::Ending::Interim(interim)) => interim.as_str(),
+                (result, _) => result.map_or("", |result| result.as_str()),
+            },
+            fault: ending.fault().map(|fault| fault.as_str()),
+            error_type: Some(ending.error_type()).filter(|error_type| !error_type.is_empty()),
+            duration_ms: milliseconds(operation.duration()),
+            first_byte_ms: operation.first_byte.map(since_start),
+            status: operation.status,
+            transport: match operation.transport {
+                Transport::StreamableHttp => "streamable_http",
+                Transport::HttpSse => "http_sse",
+                Transport::Stdio => "stdio",
+            },
+            version: operation.version.map(|version| version.as_str()),
+            client_id,
+            client_type: ClientType::of(&operation.client).as_str(),
+            arguments_bytes: operation.arguments.map(|arguments| arguments.size),
+            content_bytes: [
+                content.text,
+                content.image,
+                content.audio,
+                content.resource,
+                content.other,
+                content.structured.unwrap_or(0),
+            ]
+            .into_iter()
+            .sum(),
+            tokens: tokens::of_result(content),
+            repeated: operation.repeated,
+            waited_for_client: operation.waited_for_client,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A past instant on the wall clock, in milliseconds since the Unix epoch.
+pub(super) fn unix_ms(at: Instant, now: Instant, wall: SystemTime) -> u64 {
+    let age = now.saturating_duration_since(at);
+    let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(age);
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
