@@ -13,15 +13,15 @@ use crossbeam_queue::ArrayQueue;
 use crate::exchange::event::{CataloguePage, Operation};
 
 /// Most pages that wait.
-pub const MAX_PAGES: usize = 64;
+pub(super) const MAX_PAGES: usize = 64;
 /// Most bytes of pages that wait.
-pub const MAX_PAGE_BYTES: u64 = 8 << 20;
+pub(super) const MAX_PAGE_BYTES: u64 = 8 << 20;
 /// Most operations that wait.
-pub const MAX_DEFERRED: usize = 1024;
+pub(super) const MAX_DEFERRED: usize = 1024;
 
 /// Queues towards the admin thread; writers never wait.
 #[derive(Debug)]
-pub struct Backlog {
+pub(super) struct Backlog {
     pages: ArrayQueue<CataloguePage>,
     bytes: AtomicU64,
     /// Pages queued and not yet read to the end.
@@ -45,7 +45,7 @@ impl Default for Backlog {
 
 impl Backlog {
     /// Queues a page, unless it says the same as the one before; `false` when there was no room.
-    pub fn push_page(&self, page: CataloguePage) -> bool {
+    pub(super) fn push_page(&self, page: CataloguePage) -> bool {
         let fingerprint = (page.first && page.last)
             .then(|| foldhash::quality::FixedState::default().hash_one((&page.tools, &page.client)));
         if fingerprint.is_some_and(|fingerprint| self.latest.load(Ordering::Acquire) == fingerprint) {
@@ -68,12 +68,12 @@ impl Backlog {
 
     /// Whether some page was not read yet.
     #[must_use]
-    pub fn has_unread(&self) -> bool {
+    pub(super) fn has_unread(&self) -> bool {
         self.unread.load(Ordering::Acquire) > 0
     }
 
     /// Hands every waiting page to `read`. One caller at a time.
-    pub fn read_pages(&self, mut read: impl FnMut(CataloguePage)) {
+    pub(super) fn read_pages(&self, mut read: impl FnMut(CataloguePage)) {
         while let Some(page) = self.pages.pop() {
             self.bytes.fetch_sub(size(&page), Ordering::Relaxed);
             read(page);
@@ -82,12 +82,12 @@ impl Backlog {
     }
 
     /// Lets an operation wait; gives it back when there is no room.
-    pub fn defer(&self, operation: Box<Operation>) -> Result<(), Box<Operation>> {
+    pub(super) fn defer(&self, operation: Box<Operation>) -> Result<(), Box<Operation>> {
         self.deferred.push(operation)
     }
 
     /// The next operation that waited.
-    pub fn next_deferred(&self) -> Option<Box<Operation>> {
+    pub(super) fn next_deferred(&self) -> Option<Box<Operation>> {
         self.deferred.pop()
     }
 }

@@ -19,7 +19,7 @@ use crate::exchange::event::{CataloguePage, Client};
 use super::tokens;
 
 /// Most tools of one listing, and most definitions kept.
-pub const MAX_TOOLS: usize = 4096;
+pub(super) const MAX_TOOLS: usize = 4096;
 /// Most listings of which some pages are still to come.
 const MAX_OPEN: usize = 64;
 /// Most audiences kept.
@@ -107,7 +107,7 @@ struct Audience {
 
 /// What a page brought.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Learned {
+pub(super) struct Learned {
     /// Tools listed on this page.
     pub names: Vec<String>,
     /// Changes against what was known.
@@ -120,7 +120,7 @@ pub struct Learned {
 
 /// Everything known of the server's tools.
 #[derive(Debug, Default)]
-pub struct Catalogue {
+pub(super) struct Catalogue {
     definitions: BTreeMap<String, Definition>,
     open: VecDeque<Open>,
     audiences: VecDeque<Audience>,
@@ -130,7 +130,7 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Takes in one page.
-    pub fn learn(&mut self, page: &CataloguePage, now: Instant) -> Learned {
+    pub(super) fn learn(&mut self, page: &CataloguePage, now: Instant) -> Learned {
         let mut learned = Learned::default();
         let mut open = self.take_open(page);
         let tools = page.tools.as_deref().map(parse);
@@ -166,12 +166,12 @@ impl Catalogue {
 
     /// Tokens and number of tools of the last complete listing.
     #[must_use]
-    pub fn last(&self) -> Option<(u64, usize)> {
+    pub(super) fn last(&self) -> Option<(u64, usize)> {
         self.last
     }
 
     /// Names and sizes in bytes of all tools that some audience sees, in order.
-    pub fn tools(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(super) fn tools(&self) -> impl Iterator<Item = (&str, u64)> {
         self.definitions
             .iter()
             .filter(|(name, _)| self.audiences.iter().any(|audience| audience.names.contains(*name)))
@@ -179,13 +179,13 @@ impl Catalogue {
     }
 
     /// The latest changes, oldest first.
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter()
     }
 
     /// Entries of each table: definitions, open listings, audiences, changes.
-    #[must_use]
-    pub fn sizes(&self) -> [usize; 4] {
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> [usize; 4] {
         [self.definitions.len(), self.open.len(), self.audiences.len(), self.changes.len()]
     }
 

@@ -112,10 +112,9 @@ impl ClientType {
             "zed" => Self::Zed,
             "goose" | "block goose" | "goose-cli" | "goose-desktop" => Self::Goose,
             "continue" | "continue-client" | "continue-cli-client" => Self::Continue,
-            _ => PARTS
-                .iter()
-                .find(|(part, _)| name.contains(part))
-                .map_or(Self::Other, |(_, family)| *family),
+            _ => {
+                PARTS.iter().find(|(part, _)| name.contains(part)).map_or(Self::Other, |(_, family)| *family)
+            }
         }
     }
 }

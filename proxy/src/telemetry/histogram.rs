@@ -120,8 +120,7 @@ mod tests {
     #[test]
     fn the_last_exemplar_of_a_bucket_stays() {
         let histogram = BucketHistogram::new(&[1.0]);
-        let first =
-            Exemplar { trace_id: [1; 16], span_id: [2; 8], value: 0.5, at: Duration::from_secs(7) };
+        let first = Exemplar { trace_id: [1; 16], span_id: [2; 8], value: 0.5, at: Duration::from_secs(7) };
         let second = Exemplar { value: 0.7, ..first };
         histogram.observe_traced(first);
         histogram.observe_traced(second);

@@ -18,7 +18,7 @@ const CLIENT_NAME: usize = 64;
 /// A bounded table of names, each with what is kept for it. Names with series stay for
 /// good, as those do.
 #[derive(Debug)]
-pub struct Names<T> {
+pub(super) struct Names<T> {
     table: papaya::HashMap<CompactString, Arc<T>, foldhash::fast::RandomState>,
     used: AtomicUsize,
     /// What all other names share.
@@ -27,22 +27,22 @@ pub struct Names<T> {
 
 impl<T> Names<T> {
     /// An empty table.
-    pub fn new(other: T) -> Self {
+    pub(super) fn new(other: T) -> Self {
         Self { table: papaya::HashMap::default(), used: AtomicUsize::new(0), other: Arc::new(other) }
     }
 
     /// What is kept for a name that was admitted.
-    pub fn get(&self, name: &str) -> Option<Arc<T>> {
+    pub(super) fn get(&self, name: &str) -> Option<Arc<T>> {
         self.table.pin().get(name).cloned()
     }
 
     /// What the names without a place share.
-    pub fn other(&self) -> &Arc<T> {
+    pub(super) fn other(&self) -> &Arc<T> {
         &self.other
     }
 
     /// Admits a name unless `limit` names have a place already. `new` is given the number of the place.
-    pub fn admit(&self, name: &str, limit: usize, new: impl FnOnce(usize) -> T) -> Option<Arc<T>> {
+    pub(super) fn admit(&self, name: &str, limit: usize, new: impl FnOnce(usize) -> T) -> Option<Arc<T>> {
         if let Some(known) = self.get(name) {
             return Some(known);
         }
@@ -57,7 +57,7 @@ impl<T> Names<T> {
     }
 
     /// Forgets a name and frees its place; only for tables whose entries have no series.
-    pub fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str) {
         if self.table.pin().remove(name).is_some() {
             self.used.fetch_sub(1, Ordering::Relaxed);
         }
@@ -78,7 +78,7 @@ pub enum ClientIdMode {
 
 /// A value of the label `client_id`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ClientLabel {
+pub(super) struct ClientLabel {
     /// Distinct per text: 0 for none, 1 for [`OTHER`].
     pub place: usize,
     /// The label value.
@@ -87,7 +87,7 @@ pub struct ClientLabel {
 
 /// Client labels, at most a fixed number of them.
 #[derive(Debug)]
-pub struct Clients {
+pub(super) struct Clients {
     mode: ClientIdMode,
     limit: usize,
     none: Arc<ClientLabel>,
@@ -100,7 +100,7 @@ pub struct Clients {
 impl Clients {
     /// An empty table of at most `limit` clients.
     #[must_use]
-    pub fn new(mode: ClientIdMode, limit: usize) -> Self {
+    pub(super) fn new(mode: ClientIdMode, limit: usize) -> Self {
         let other = || ClientLabel { place: 1, text: CompactString::const_new(OTHER) };
         Self {
             mode,
@@ -114,7 +114,7 @@ impl Clients {
     /// The label of a caller: by its identity header (hash mode only, since the value is a secret), else by the name
     /// it gives itself, else none.
     #[must_use]
-    pub fn label(&self, client: &Client) -> Arc<ClientLabel> {
+    pub(super) fn label(&self, client: &Client) -> Arc<ClientLabel> {
         let name = client.info.as_ref().map(|info| info.name.as_str()).filter(|name| !name.is_empty());
         match (self.mode, client.digest, name) {
             (ClientIdMode::Hash, Some(digest), _) => self.admit(&hexadecimal(digest)),
@@ -125,7 +125,7 @@ impl Clients {
 
     /// The other label: where a family has no room for more series.
     #[must_use]
-    pub fn other(&self) -> &Arc<ClientLabel> {
+    pub(super) fn other(&self) -> &Arc<ClientLabel> {
         self.labels.other()
     }
 
@@ -155,7 +155,11 @@ fn hexadecimal(digest: u32) -> CompactString {
 
 /// A client's name as it may be shown: no control characters, at most 64 characters.
 fn shown(name: &str) -> CompactString {
-    name.trim().chars().take(CLIENT_NAME).map(|letter| if letter.is_control() { '_' } else { letter }).collect()
+    name.trim()
+        .chars()
+        .take(CLIENT_NAME)
+        .map(|letter| if letter.is_control() { '_' } else { letter })
+        .collect()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use super::rolling::RollingSummary;
 /// Kinds of data that tool calls move; the label `data_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
-pub enum DataType {
+pub(super) enum DataType {
     /// `params.arguments`.
     Arguments,
     /// `text` elements.
@@ -61,7 +61,7 @@ impl DataType {
 
 /// The metrics of one tool, or of all tools without a label.
 #[derive(Debug)]
-pub struct ToolMetrics {
+pub(super) struct ToolMetrics {
     /// The label value.
     name: Box<str>,
     /// Distinct per tool, to make keys of.
@@ -97,7 +97,7 @@ impl ToolMetrics {
 
     /// The configured weight of its calls, if any.
     #[must_use]
-    pub fn complexity(&self) -> Option<Complexity> {
+    pub(super) fn complexity(&self) -> Option<Complexity> {
         self.complexity
     }
 }
@@ -112,7 +112,7 @@ struct RequestKey {
 
 /// What an operation is about: at most one of a tool and a prompt.
 #[derive(Debug, Clone, Copy)]
-pub enum Target<'a> {
+pub(super) enum Target<'a> {
     /// Neither.
     None,
     /// A tool.
@@ -133,7 +133,7 @@ type Table<K, V> = papaya::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A prompt's label and place.
 #[derive(Debug)]
-pub struct PromptLabel {
+pub(super) struct PromptLabel {
     /// The label value.
     pub name: Box<str>,
     /// Distinct per prompt.
@@ -145,7 +145,7 @@ const OTHER_PLACE: usize = 1;
 
 /// Every handle there is.
 #[derive(Debug)]
-pub struct Metrics {
+pub(super) struct Metrics {
     registry: Registry,
     settings: Settings,
     /// Tools with a label.
@@ -177,7 +177,7 @@ pub struct Metrics {
 impl Metrics {
     /// No tool, prompt or client is known yet; what needs no label stands at 0.
     #[must_use]
-    pub fn new(settings: Settings, start: Instant) -> Self {
+    pub(super) fn new(settings: Settings, start: Instant) -> Self {
         let registry = Registry::new(start);
         registry.gauge(Metric::BuildInfo, &[(label::VERSION, &settings.version)]).set(1.0);
         Self {
@@ -208,18 +208,18 @@ impl Metrics {
 
     /// The series.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Registry {
         &self.registry
     }
 
     /// The settings.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// Gives a tool a label of its own, if one of `limit` is free.
-    pub fn admit_tool(&self, name: &str, limit: usize) -> Option<Arc<ToolMetrics>> {
+    pub(super) fn admit_tool(&self, name: &str, limit: usize) -> Option<Arc<ToolMetrics>> {
         self.tools.admit(name, limit, |place| {
             let complexity = self.settings.complexity.get(name).copied();
             ToolMetrics::new(name, place + OTHER_PLACE + 1, complexity)
@@ -227,7 +227,7 @@ impl Metrics {
     }
 
     /// The label of a prompt; `known` says that the server knows it, which admits it.
-    pub fn prompt(&self, name: &str, known: bool) -> Arc<PromptLabel> {
+    pub(super) fn prompt(&self, name: &str, known: bool) -> Arc<PromptLabel> {
         let label = if known && !name.is_empty() {
             let new = |place| PromptLabel { name: name.into(), place: place + OTHER_PLACE + 1 };
             self.prompts.admit(name, self.settings.max_prompts, new)
@@ -239,12 +239,12 @@ impl Metrics {
 
     /// The label of a client.
     #[must_use]
-    pub fn client(&self, client: &crate::exchange::event::Client) -> Arc<ClientLabel> {
+    pub(super) fn client(&self, client: &crate::exchange::event::Client) -> Arc<ClientLabel> {
         self.clients.label(client)
     }
 
     /// Counts an ended tool call.
-    pub fn count_request(
+    pub(super) fn count_request(
         &self,
         tool: &ToolMetrics,
         client: &ClientLabel,
@@ -270,7 +270,11 @@ impl Metrics {
     }
 
     /// `mcp_tool_duration_seconds` of a tool and weight.
-    pub fn tool_duration<'a>(&self, tool: &'a ToolMetrics, complexity: Complexity) -> &'a BucketHistogram {
+    pub(super) fn tool_duration<'a>(
+        &self,
+        tool: &'a ToolMetrics,
+        complexity: Complexity,
+    ) -> &'a BucketHistogram {
         tool.durations[complexity as usize].get_or_init(|| {
             let labels = [(label::TOOL, &*tool.name), (label::COMPLEXITY, complexity.as_str())];
             self.registry.histogram(Metric::ToolDuration, &labels)
@@ -278,26 +282,26 @@ impl Metrics {
     }
 
     /// `tool_response_time_seconds` of a tool.
-    pub fn response_time<'a>(&self, tool: &'a ToolMetrics) -> &'a RollingSummary {
+    pub(super) fn response_time<'a>(&self, tool: &'a ToolMetrics) -> &'a RollingSummary {
         tool.response_time
             .get_or_init(|| self.registry.summary(Metric::ToolResponseTime, &[(label::TOOL, &tool.name)]))
     }
 
     /// `tool_response_distribution_seconds` of a tool.
-    pub fn response_distribution<'a>(&self, tool: &'a ToolMetrics) -> &'a BucketHistogram {
+    pub(super) fn response_distribution<'a>(&self, tool: &'a ToolMetrics) -> &'a BucketHistogram {
         tool.response_distribution.get_or_init(|| {
             self.registry.histogram(Metric::ToolResponseDistribution, &[(label::TOOL, &tool.name)])
         })
     }
 
     /// `mcp_proxy_result_tokens` of a tool.
-    pub fn result_tokens<'a>(&self, tool: &'a ToolMetrics) -> &'a BucketHistogram {
+    pub(super) fn result_tokens<'a>(&self, tool: &'a ToolMetrics) -> &'a BucketHistogram {
         tool.result_tokens
             .get_or_init(|| self.registry.histogram(Metric::ResultTokens, &[(label::TOOL, &tool.name)]))
     }
 
     /// Counts bytes of a call; none make no series.
-    pub fn count_bytes(&self, tool: &ToolMetrics, data: DataType, bytes: u64) {
+    pub(super) fn count_bytes(&self, tool: &ToolMetrics, data: DataType, bytes: u64) {
         if bytes > 0 {
             let counter = tool.bytes[data as usize].get_or_init(|| {
                 let labels = [(label::TOOL, &*tool.name), (label::DATA_TYPE, data.as_str())];
@@ -308,7 +312,7 @@ impl Metrics {
     }
 
     /// Counts a call that did not succeed.
-    pub fn count_fault(&self, tool: &ToolMetrics, fault: Fault) {
+    pub(super) fn count_fault(&self, tool: &ToolMetrics, fault: Fault) {
         let counter = tool.faults[fault as usize].get_or_init(|| {
             let labels = [(label::TOOL, &*tool.name), (label::FAULT, fault.as_str())];
             self.registry.counter(Metric::Faults, &labels)
@@ -317,7 +321,7 @@ impl Metrics {
     }
 
     /// Counts a request that is over while its call is not.
-    pub fn count_interim(&self, tool: &ToolMetrics, interim: Interim) {
+    pub(super) fn count_interim(&self, tool: &ToolMetrics, interim: Interim) {
         let counter = tool.interim[interim as usize].get_or_init(|| {
             let labels = [(label::TOOL, &*tool.name), (label::KIND, interim.as_str())];
             self.registry.counter(Metric::InterimResults, &labels)
@@ -326,7 +330,7 @@ impl Metrics {
     }
 
     /// Counts a repeated call.
-    pub fn count_repeated(&self, tool: &ToolMetrics) {
+    pub(super) fn count_repeated(&self, tool: &ToolMetrics) {
         let counter = tool
             .repeated
             .get_or_init(|| self.registry.counter(Metric::RepeatedCalls, &[(label::TOOL, &tool.name)]));
@@ -334,7 +338,7 @@ impl Metrics {
     }
 
     /// `mcp_server_operation_duration_seconds` by the conventions; an absent attribute is an absent label.
-    pub fn operation(
+    pub(super) fn operation(
         &self,
         method: &'static str,
         target: Target<'_>,
@@ -377,7 +381,11 @@ impl Metrics {
     }
 
     /// `mcp_proxy_server_request_duration_seconds`; no `error_type` where it is empty.
-    pub fn server_request(&self, method: &'static str, error_type: &'static str) -> Arc<BucketHistogram> {
+    pub(super) fn server_request(
+        &self,
+        method: &'static str,
+        error_type: &'static str,
+    ) -> Arc<BucketHistogram> {
         let new = || {
             let labels = [(label::METHOD, method), (label::ERROR_TYPE, error_type)];
             self.registry.histogram(Metric::ServerRequestDuration, present(&labels).as_slice())
@@ -386,7 +394,7 @@ impl Metrics {
     }
 
     /// `mcp_server_session_duration_seconds`; empty values are absent labels.
-    pub fn session(
+    pub(super) fn session(
         &self,
         version: &'static str,
         network: &'static str,
@@ -404,7 +412,7 @@ impl Metrics {
     }
 
     /// `http_server_request_duration_seconds`; no status where it is empty.
-    pub fn http(&self, method: &'static str, status: &'static str) -> Arc<BucketHistogram> {
+    pub(super) fn http(&self, method: &'static str, status: &'static str) -> Arc<BucketHistogram> {
         let new = || {
             let labels = [(label::HTTP_METHOD, method), (label::HTTP_STATUS, status)];
             self.registry.histogram(Metric::HttpDuration, present(&labels).as_slice())
@@ -413,26 +421,20 @@ impl Metrics {
     }
 
     /// `mcp_active_connections` of a family.
-    pub fn connections(&self, family: ClientType) -> &Gauge {
+    pub(super) fn connections(&self, family: ClientType) -> &Gauge {
         self.connections[family as usize].get_or_init(|| {
             self.registry.gauge(Metric::ActiveConnections, &[(label::CLIENT_TYPE, family.as_str())])
         })
     }
 
     /// Counts something that was not read.
-    pub fn count_not_inspected(&self, reason: NotInspected) {
+    pub(super) fn count_not_inspected(&self, reason: NotInspected) {
         self.not_inspected[reason as usize].increment(1);
     }
 
     /// Counts an oddity.
-    pub fn count_finding(&self, finding: Finding) {
+    pub(super) fn count_finding(&self, finding: Finding) {
         self.findings[finding as usize].increment(1);
-    }
-
-    /// The series of `requests` and `operations` that are kept.
-    #[must_use]
-    pub fn kept(&self) -> (usize, usize) {
-        (self.requests.len(), self.operations.len())
     }
 }
 

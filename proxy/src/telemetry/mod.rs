@@ -115,7 +115,6 @@ struct Inner {
     listed: labels::Names<()>,
     /// Taken by upkeep and readers only, never by traffic.
     desk: Mutex<Desk>,
-    start: Instant,
 }
 
 /// What only upkeep and readers touch.
@@ -138,7 +137,6 @@ impl Telemetry {
             server,
             listed: labels::Names::new(()),
             desk: Mutex::default(),
-            start,
         }))
     }
 

@@ -240,9 +240,9 @@ impl Metric {
     /// The unit, as far as OpenMetrics knows it from the family's name.
     #[must_use]
     pub fn unit(self) -> Option<&'static str> {
-        ["seconds", "bytes"].into_iter().find(|unit| {
-            self.family().strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'))
-        })
+        ["seconds", "bytes"]
+            .into_iter()
+            .find(|unit| self.family().strip_suffix(unit).is_some_and(|stem| stem.ends_with('_')))
     }
 }
 

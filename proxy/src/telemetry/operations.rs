@@ -16,7 +16,7 @@ pub const RECENT: usize = 512;
 
 /// A queue that traffic writes without waiting, the oldest giving way. Readers drain it into a list of their own.
 #[derive(Debug)]
-pub struct Ring(ArrayQueue<Box<Operation>>);
+pub(super) struct Ring(ArrayQueue<Box<Operation>>);
 
 impl Default for Ring {
     fn default() -> Self {
@@ -26,12 +26,12 @@ impl Default for Ring {
 
 impl Ring {
     /// Adds one.
-    pub fn push(&self, operation: Box<Operation>) {
+    pub(super) fn push(&self, operation: Box<Operation>) {
         drop(self.0.force_push(operation));
     }
 
     /// Moves all to `recent`, which keeps the last [`RECENT`]. One caller at a time.
-    pub fn drain_into(&self, recent: &mut VecDeque<Box<Operation>>) {
+    pub(super) fn drain_into(&self, recent: &mut VecDeque<Box<Operation>>) {
         while let Some(operation) = self.0.pop() {
             if recent.len() == RECENT {
                 recent.pop_front();

@@ -10,7 +10,7 @@ use super::registry::Registry;
 const TICKS: f64 = 100.0;
 
 /// Brings the `process_*` series up to date.
-pub fn refresh(registry: &Registry) {
+pub(super) fn refresh(registry: &Registry) {
     if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(Stat::parse) {
         registry.float_counter(Metric::ProcessCpu, &[]).raise_to(stat.cpu_seconds);
         let boot = fs::read_to_string("/proc/stat").ok().as_deref().and_then(boot_time);
@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_command_with_brackets_and_spaces_does_not_shift_the_fields() {
-        let line = "7 (a ) b) S 1 7 7 0 -1 4194560 107 0 0 0 150 50 0 0 20 0 1 0 12345 2314240 203 1844674407370955";
+        let line =
+            "7 (a ) b) S 1 7 7 0 -1 4194560 107 0 0 0 150 50 0 0 20 0 1 0 12345 2314240 203 1844674407370955";
         let stat = Stat::parse(line).expect("a stat line");
         assert_eq!((stat.cpu_seconds, stat.started_after_boot), (2.0, 123.45));
         assert!(Stat::parse("7 (a) S 1").is_none());

@@ -53,8 +53,8 @@ impl Inner {
         if operation.kind == OperationKind::Request {
             self.metrics.inflight.decrement(1.0);
         }
-        let unlabelled = operation.tool().is_some_and(|name| self.metrics.tools.get(name).is_none());
-        if unlabelled && self.backlog.has_unread() {
+        let unlabelled = |name| self.metrics.tools.get(name).is_none();
+        if self.backlog.has_unread() && operation.tool().is_some_and(unlabelled) {
             // Its tool may be on a page that was not read yet.
             match self.backlog.defer(operation) {
                 Ok(()) => {}
@@ -112,7 +112,7 @@ impl Inner {
             if operation.repeated {
                 metrics.count_repeated(tool);
             }
-            if self.is_unknown(operation.tool().unwrap_or_default(), ending) {
+            if std::ptr::eq(tool, &raw const **metrics.tools.other()) && self.is_unlisted(operation) {
                 metrics.unknown_tool_calls.increment(1);
             }
         }
@@ -128,8 +128,7 @@ impl Inner {
             metrics.count_fault(tool, fault);
         }
         let seconds = operation.duration().as_secs_f64();
-        let complexity =
-            tool.complexity().unwrap_or_else(|| Complexity::of(operation.arguments.as_ref()));
+        let complexity = tool.complexity().unwrap_or_else(|| Complexity::of(operation.arguments.as_ref()));
         metrics.tool_duration(tool, complexity).observe(seconds);
         if matches!(ending, Ending::Success | Ending::ToolError | Ending::RpcError { .. }) {
             metrics.response_time(tool).observe(seconds, operation.ended);
@@ -200,9 +199,7 @@ impl Inner {
                 Transport::StreamableHttp | Transport::HttpSse => "tcp",
             };
             let version = record.version.map_or("", |version| version.as_str());
-            self.metrics
-                .session(version, network, record.error_type)
-                .observe(record.duration.as_secs_f64());
+            self.metrics.session(version, network, record.error_type).observe(record.duration.as_secs_f64());
         }
     }
 
@@ -216,11 +213,11 @@ impl Inner {
         !self.metrics.registry().is_empty(Metric::CatalogueTools)
     }
 
-    fn is_unknown(&self, name: &str, ending: &Ending) -> bool {
+    /// Whether a tool without a label is none of the server's, as far as its lists say.
+    fn is_unlisted(&self, operation: &Operation) -> bool {
         self.catalogue_known()
-            && self.listed.get(name).is_none()
-            && self.metrics.tools.get(name).is_none()
-            && !matches!(ending, Ending::Success | Ending::Interim(_))
+            && self.listed.get(operation.tool().unwrap_or_default()).is_none()
+            && !matches!(operation.ending, Ending::Success | Ending::Interim(_))
     }
 
     /// Reads the waiting pages, then records the operations that waited for them.

@@ -88,11 +88,11 @@ impl RollingSummary {
         let (oldest, newest) = (self.oldest(now), self.number(now));
         let mut merged = vec![0_u64; COUNTERS];
         for slot in &self.windows {
-            if let Some(window) = slot.load().as_deref() {
-                if (oldest..=newest).contains(&window.number) {
-                    for (total, counter) in merged.iter_mut().zip(&window.counters) {
-                        *total += u64::from(counter.load(Ordering::Relaxed));
-                    }
+            if let Some(window) = slot.load().as_deref()
+                && (oldest..=newest).contains(&window.number)
+            {
+                for (total, counter) in merged.iter_mut().zip(&window.counters) {
+                    *total += u64::from(counter.load(Ordering::Relaxed));
                 }
             }
         }

@@ -25,19 +25,19 @@ impl Known {
 
 /// The present series.
 #[derive(Debug)]
-pub struct ServerInfo(ArcSwap<Known>);
+pub(super) struct ServerInfo(ArcSwap<Known>);
 
 impl ServerInfo {
     /// Shows what configuration knows; name, version and protocol are empty until the server says them.
     #[must_use]
-    pub fn new(metrics: &Metrics) -> Self {
+    pub(super) fn new(metrics: &Metrics) -> Self {
         let known = Known::default();
         show(metrics, &known);
         Self(ArcSwap::from_pointee(known))
     }
 
     /// The server said who it is. Costs a comparison when that is known.
-    pub fn learn(&self, metrics: &Metrics, server: &Implementation, version: Version) {
+    pub(super) fn learn(&self, metrics: &Metrics, server: &Implementation, version: Version) {
         loop {
             let before = self.0.load();
             let same = before.server == *server;

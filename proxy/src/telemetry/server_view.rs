@@ -5,14 +5,16 @@ use crate::protocol::outcome::{Ending, Interim};
 
 /// `error.type` and `rpc.response.status_code` of a server's operation; `None` is an absent attribute.
 #[must_use]
-pub const fn attributes(ending: &Ending) -> (Option<&'static str>, Option<&'static str>) {
+pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option<&'static str>) {
     match ending {
         Ending::Success
         | Ending::Cancelled
         | Ending::Abandoned
         | Ending::SessionClosed { by_server: false }
         | Ending::HttpError { status: ..500, .. }
-        | Ending::Interim(Interim::InputRequired | Interim::TaskAccepted | Interim::TaskUnseen) => (None, None),
+        | Ending::Interim(Interim::InputRequired | Interim::TaskAccepted | Interim::TaskUnseen) => {
+            (None, None)
+        }
         Ending::Interim(Interim::UrlElicitation) => (Some("-32042"), Some("-32042")),
         Ending::RpcError { code: Some(-32700 | -32600 | -32601 | -32602 | -32002), .. } => {
             (None, Some(ending.error_type()))

@@ -7,14 +7,14 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// Tokens of a text of this many bytes, rounded up.
 #[must_use]
-pub fn of_bytes(bytes: u64) -> u64 {
+pub(super) fn of_bytes(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
 /// Tokens of a result: of its readable text; of its structured content where there is no such text, because servers
 /// send the same data in both and clients show one of them.
 #[must_use]
-pub fn of_result(content: &Content) -> u64 {
+pub(super) fn of_result(content: &Content) -> u64 {
     of_bytes(if content.readable > 0 { content.readable } else { content.structured.unwrap_or(0) })
 }
 

@@ -21,7 +21,9 @@ impl Format {
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics { draft: false } => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::OpenMetrics { draft: false } => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            }
             Self::OpenMetrics { draft: true } => "application/openmetrics-text; version=0.0.1; charset=utf-8",
         }
     }
@@ -33,10 +35,10 @@ impl Format {
 pub fn negotiate(accept: Option<&str>) -> Format {
     let mut best = (0.0, 0, Format::Text);
     for range in accept.unwrap_or_default().split(',') {
-        if let Some((quality, exactness, format)) = offer(range) {
-            if quality > best.0 || (quality == best.0 && quality > 0.0 && exactness > best.1) {
-                best = (quality, exactness, format);
-            }
+        if let Some((quality, exactness, format)) = offer(range)
+            && (quality > best.0 || (quality == best.0 && quality > 0.0 && exactness > best.1))
+        {
+            best = (quality, exactness, format);
         }
     }
     best.2
