@@ -4,5 +4,6 @@ pub mod admin;
 pub mod clock;
 pub mod exchange;
 pub mod fault;
+pub mod http;
 pub mod protocol;
 pub mod telemetry;

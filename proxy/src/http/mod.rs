@@ -1,5 +1,28 @@
-//! MCP over HTTP: the sidecar's listener, its tower stack, and what looks at the traffic on the way.
+//! The HTTP side: accepts clients, forwards to the one server, changes nothing but hop-by-hop headers.
+//!
+//! Read in this order: [`stack`] (what a request passes), [`server`] (who accepts and drives), [`forward`] (how the
+//! server is reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends).
+//!
+//! What differs from a direct connection, and why:
+//! - Hop-by-hop headers end here (RFC 9110 §7.6.1): `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`,
+//!   `TE` but for `trailers`, `Upgrade` unless the connection is upgraded; `Upgrade: h2c` is never passed on.
+//! - Lines of one header that stood apart stand together; their own order is kept.
+//! - A body that ended with the connection goes on as chunked towards HTTP/1.1.
+//! - Of the 1xx answers only `100 Continue` and `101 Switching Protocols` are passed on.
+//! - HTTP/1.1 trailers pass if `Trailer` names them and, towards the client, if it sent `TE: trailers`.
+//! - A client's half-close counts as its leaving, as it does for most servers.
+//! - `CONNECT` is answered with 501. What hyper cannot parse as HTTP gets its 400, 414 or 431.
 
+mod client;
 pub mod drain;
 pub mod forward;
-pub mod inspect;
+pub mod respond;
+pub mod server;
+pub mod stack;
+
+/// Most headers of one head. Node takes 2000, most others count bytes only; hyper reserves room for all of them for
+/// the time of parsing, so this is not free.
+pub(crate) const MAX_HEADERS: usize = 1024;
+
+/// Most bytes of one head over HTTP/2. Over HTTP/1 it is hyper's buffer limit, about the same.
+pub(crate) const MAX_HEAD_SIZE: usize = 400 * 1024;

@@ -1,0 +1,234 @@
+//! One client connection: HTTP/1 or HTTP/2 as the client begins, until it ends or the drain ends it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tower::Service;
+
+use super::drain::Drain;
+use super::forward::is_reset;
+use super::{MAX_HEAD_SIZE, MAX_HEADERS};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a connection that was accepted while draining has to bring the request that was likely on its way.
+const LATE: Duration = Duration::from_millis(100);
+
+/// What hyper is told for every connection.
+pub(super) fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .preserve_header_case(true)
+        .auto_date_header(false)
+        .max_headers(MAX_HEADERS)
+        // Slow heads are the server's business; no timeouts of our own.
+        .header_read_timeout(None)
+        // The end of the client's sending means it left: only so does an idle stream notice.
+        .half_close(false);
+    builder
+        .http2()
+        .auto_date_header(false)
+        .max_header_list_size(u32::try_from(MAX_HEAD_SIZE).unwrap_or(u32::MAX));
+    builder
+}
+
+/// Serves the connection until it is over.
+pub(super) async fn serve<S, R>(
+    builder: Builder<TokioExecutor>,
+    stream: TcpStream,
+    service: S,
+    drain: Drain,
+) where
+    S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    if drain.started() {
+        let _late = tokio::time::timeout(LATE, stream.readable()).await;
+    }
+    // Fails only on a connection that is gone already, which the first read finds as well.
+    let _gone = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(ClientIo { stream, reset: Arc::clone(&reset) });
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, ClientService { service, reset }));
+    let mut begun = pin!(drain.wait());
+    let (mut waiting, mut ending) = (false, false);
+    let ended = poll_fn(|cx| {
+        if !waiting {
+            // Once is enough: it leaves this task's waker, and the drain is asked directly afterwards.
+            waiting = true;
+            let _pending = begun.as_mut().poll(cx);
+        }
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if !ending && drain.started() {
+            ending = true;
+            connection.as_mut().graceful_shutdown();
+            return connection.as_mut().poll(cx);
+        }
+        Poll::Pending
+    })
+    .await;
+    if let Err(error) = ended {
+        tracing::debug!(%error, "client connection broke");
+    }
+}
+
+/// The client's socket. Closes by reset if the response was broken off in a way that only a reset can show.
+struct ClientIo {
+    stream: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for ClientIo {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            let _gone = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The stack as hyper calls it. The services of the stack are always ready.
+struct ClientService<S> {
+    service: S,
+    reset: Arc<AtomicBool>,
+}
+
+impl<S, R> hyper::service::Service<Request<Incoming>> for ClientService<S>
+where
+    S: Service<Request<Incoming>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ClientBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let version = request.version();
+        ResponseFuture { inner: self.service.clone().call(request), version, reset: Arc::clone(&self.reset) }
+    }
+}
+
+pin_project! {
+    struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        version: Version,
+        reset: Arc<AtomicBool>,
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<ClientBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        Poll::Ready(Ok(response.map(|inner| ClientBody {
+            inner,
+            ends_with_connection: *this.version == Version::HTTP_10,
+            reset: Arc::clone(this.reset),
+        })))
+    }
+}
+
+pin_project! {
+    /// The response body; notices how it breaks off.
+    struct ClientBody<R> {
+        #[pin]
+        inner: R,
+        ends_with_connection: bool,
+        reset: Arc<AtomicBool>,
+    }
+}
+
+impl<R> Body for ClientBody<R>
+where
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            frame.map_err(|error| {
+                let error = error.into();
+                // Where the end of the connection is the end of the body, a plain close would look complete.
+                if *this.ends_with_connection || is_reset(error.as_ref()) {
+                    this.reset.store(true, Ordering::Relaxed);
+                }
+                error
+            })
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,139 @@
+//! One HTTP/1 connection to the server, driven by the exchange that uses it: no task of its own.
+//!
+//! So dropping the exchange closes the connection at once, and a response costs no wake-up between tasks.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Builder, Connection, Parts, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use super::connect::{Connector, UpstreamIo};
+use super::error::ForwardError;
+use super::relay::Relay;
+use super::request::RequestBody;
+use crate::http::MAX_HEADERS;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Http1<B> = Connection<TokioIo<UpstreamIo>, RequestBody<B>>;
+
+/// See the module.
+pub(super) struct Link<B: Body<Data = Bytes> + 'static> {
+    sender: SendRequest<RequestBody<B>>,
+    connection: Http1<B>,
+    /// The connection's future is over and must not be polled again.
+    finished: bool,
+    /// It can carry another request, as far as the last response told.
+    pub(super) reusable: bool,
+    /// After how long the server said it closes an idle connection.
+    pub(super) keep_alive: Option<Duration>,
+    pub(super) relay: Arc<Relay>,
+    waker: Waker,
+}
+
+impl<B> Link<B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    pub(super) async fn open(connector: &Connector) -> Result<Box<Self>, ForwardError> {
+        let io = TokioIo::new(connector.connect().await?);
+        let (sender, connection) = Builder::new()
+            .preserve_header_case(true)
+            .max_headers(MAX_HEADERS)
+            .handshake(io)
+            .await
+            .map_err(ForwardError::exchange)?;
+        let relay = Arc::new(Relay::default());
+        let waker = Waker::from(Arc::clone(&relay));
+        Ok(Box::new(Self {
+            sender,
+            connection,
+            finished: false,
+            reusable: true,
+            keep_alive: None,
+            relay,
+            waker,
+        }))
+    }
+
+    /// Moves the connection and what depends on it, until that has something or all wait.
+    pub(super) fn drive<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut dependent: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.relay.enter(cx.waker());
+        let mut inner = Context::from_waker(&self.waker);
+        let outcome = loop {
+            // Its error, if any, reaches the dependent.
+            if !self.finished && Pin::new(&mut self.connection).poll(&mut inner).is_ready() {
+                self.finished = true;
+            }
+            let outcome = dependent(&mut inner);
+            if outcome.is_ready() || !self.relay.take_woken() {
+                break outcome;
+            }
+        };
+        self.relay.leave();
+        outcome
+    }
+
+    /// Sends the request; on failure gives it back if not a byte of it was written.
+    pub(super) async fn exchange(
+        &mut self,
+        mut request: Request<RequestBody<B>>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody<B>>>> {
+        request.body_mut().sent_on(&self.relay);
+        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| self.drive(cx, |inner| answer.as_mut().poll(inner))).await
+    }
+
+    /// Whether the last exchange is over on the wire in both directions and the connection waits for another.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.finished && self.reusable && self.sender.is_ready()
+    }
+
+    /// Lets the connection run on as a task: the server answered before it had the whole request, so now both
+    /// directions must move on their own. It ends when both are over, or when told.
+    pub(super) fn detach(self) -> Detached {
+        let Self { connection, finished, .. } = self;
+        let task = tokio::spawn(async move {
+            if !finished {
+                // Its error reaches the bodies.
+                let _ended = connection.await;
+            }
+        });
+        Detached { task }
+    }
+
+    /// After `101 Switching Protocols`: waits until HTTP is over and takes the socket and what was read too much.
+    pub(super) async fn into_io(mut self) -> (UpstreamIo, Bytes) {
+        std::future::poll_fn(|cx| {
+            let _pending = self.drive(cx, |_| Poll::<()>::Pending);
+            if self.finished { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        let Parts { io, read_buf, .. } = self.connection.into_parts();
+        (io.into_inner(), read_buf)
+    }
+}
+
+/// A connection that runs as a task.
+pub(super) struct Detached {
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Detached {
+    /// Breaks the exchange off.
+    pub(super) fn cut(&self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,283 @@
+//! The leaf of the stack: sends a request to the server and gives back its response, with nothing in between.
+//!
+//! A request goes out on exactly one connection and is never repeated. The one exception is no repetition: a
+//! connection that turns out closed before the first byte was written gives the request back, and it goes on another.
+
+mod connect;
+mod error;
+mod headers;
+mod http2;
+mod link;
+mod pool;
+mod relay;
+mod request;
+mod response;
+mod target;
+mod upgrade;
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use tower::Service;
+
+pub use connect::Connector;
+pub use error::ForwardError;
+pub(in crate::http) use error::is_reset;
+pub use request::RequestBody;
+pub use response::ResponseBody;
+
+use crate::clock;
+use crate::fault::TransportFailure;
+use crate::http::drain::Drain;
+use headers::Keep;
+use link::Link;
+use pool::Pool;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How often idle connections that grew too old are closed.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Where the server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamAddress {
+    /// Cleartext TCP.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// TLS over TCP; `host` is also the name that the certificate must have.
+    Tls {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Which HTTP the server is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1 (HTTP/1.0 for clients that speak that).
+    Http1,
+    /// HTTP/2, over TLS by ALPN, else by prior knowledge.
+    Http2,
+}
+
+/// How the server is reached.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it is.
+    pub address: UpstreamAddress,
+    /// What it is spoken to in.
+    pub protocol: UpstreamProtocol,
+    /// PEM file of the certificates to trust in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Longest time for opening a connection; `None`: as long as the system takes.
+    pub connect_timeout: Option<Duration>,
+    /// Longest time from the request to the response head; `None`: no limit.
+    pub response_timeout: Option<Duration>,
+    /// How long an unused connection is kept, unless the server says it closes earlier.
+    pub idle_timeout: Duration,
+    /// Most unused connections that one worker keeps.
+    pub max_idle: usize,
+}
+
+impl Settings {
+    /// The defaults for a server at `address`.
+    #[must_use]
+    pub fn new(address: UpstreamAddress) -> Self {
+        Self {
+            address,
+            protocol: UpstreamProtocol::Http1,
+            ca_file: None,
+            connect_timeout: None,
+            response_timeout: None,
+            // Node and uvicorn close after 5 s, Node without saying so to HTTP/1.1 clients that do not ask.
+            idle_timeout: Duration::from_secs(4),
+            max_idle: 256,
+        }
+    }
+}
+
+/// The service. One per worker; its clones share the worker's connections.
+pub struct Forward<B: Body<Data = Bytes> + 'static>(Arc<Shared<B>>);
+
+struct Shared<B: Body<Data = Bytes> + 'static> {
+    settings: Settings,
+    connector: Connector,
+    drain: Drain,
+    idle: Arc<Pool<Box<Link<B>>>>,
+    http2: http2::Connections<B>,
+}
+
+impl<B: Body<Data = Bytes> + 'static> Clone for Forward<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<B> Forward<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// A service with no connections yet. Must be called within the runtime that will use it.
+    pub fn new(settings: Settings, connector: Connector, drain: Drain) -> Self {
+        let idle = Arc::new(Pool::new(settings.max_idle, settings.idle_timeout));
+        let swept = Arc::downgrade(&idle);
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(SWEEP);
+            loop {
+                tick.tick().await;
+                let Some(idle) = swept.upgrade() else { return };
+                idle.sweep(clock::now());
+            }
+        });
+        Self(Arc::new(Shared { settings, connector, drain, idle, http2: http2::Connections::default() }))
+    }
+
+    /// How many unused connections to the server are open.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.0.idle.len()
+    }
+}
+
+/// The future of [`Forward`].
+pub type ResponseFuture<B> =
+    Pin<Box<dyn Future<Output = Result<Response<ResponseBody<B>>, ForwardError>> + Send>>;
+
+impl<B> Service<Request<B>> for Forward<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = ForwardError;
+    type Future = ResponseFuture<B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ForwardError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        let request = request.map(RequestBody::new);
+        match shared.settings.protocol {
+            UpstreamProtocol::Http1 => Box::pin(send_http1(shared, request)),
+            UpstreamProtocol::Http2 => Box::pin(send_http2(shared, request)),
+        }
+    }
+}
+
+async fn send_http1<B>(
+    shared: Arc<Shared<B>>,
+    mut request: Request<RequestBody<B>>,
+) -> Result<Response<ResponseBody<B>>, ForwardError>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    let from_http2 = request.version() == Version::HTTP_2;
+    let upgrading = !from_http2 && headers::wants_upgrade(request.headers());
+    headers::strip(request.headers_mut(), Keep { framing: true, upgrade: upgrading });
+    if from_http2 {
+        target::http2_to_http1(&mut request);
+    }
+    let client = upgrading.then(|| hyper::upgrade::on(&mut request));
+    let held_back = request::hold_for_continue(&mut request);
+    let (mut link, response) = limit(shared.settings.response_timeout, exchange(&shared, request)).await?;
+    drop(held_back);
+
+    link.reusable = response.version() == Version::HTTP_11;
+    link.keep_alive = headers::keep_alive_timeout(response.headers());
+    let (mut parts, body) = response.into_parts();
+    parts.version = Version::HTTP_11;
+    let upgraded = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    // 426 says by `Upgrade` what the client should have asked for.
+    let speaks_of_upgrade = upgraded || parts.status == StatusCode::UPGRADE_REQUIRED;
+    headers::strip(&mut parts.headers, Keep { framing: true, upgrade: speaks_of_upgrade && !from_http2 });
+    headers::settle_framing(&mut parts.headers);
+    let body = match client {
+        Some(client) if upgraded => {
+            upgrade::spawn(client, link, shared.drain.hold());
+            ResponseBody::over_nothing()
+        }
+        _ if parts.status == StatusCode::NOT_MODIFIED && parts.headers.contains_key(CONTENT_LENGTH) => {
+            response::release(link, &shared.idle);
+            ResponseBody::head_only()
+        }
+        _ => ResponseBody::over(body, link, &shared.idle),
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+/// Sends the request on the connection used last, or on a new one.
+async fn exchange<B>(
+    shared: &Shared<B>,
+    mut request: Request<RequestBody<B>>,
+) -> Result<(Box<Link<B>>, Response<Incoming>), ForwardError>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    while let Some(mut link) = shared.idle.take(clock::now()) {
+        match link.exchange(request).await {
+            Ok(response) => return Ok((link, response)),
+            // The server closed it while it was idle. Not a byte was written: nothing is repeated.
+            Err(mut failed) => match failed.take_message() {
+                Some(unsent) => request = unsent,
+                None => return Err(ForwardError::exchange(failed.into_error())),
+            },
+        }
+    }
+    let mut link = limit(shared.settings.connect_timeout, Link::open(&shared.connector)).await?;
+    match link.exchange(request).await {
+        Ok(response) => Ok((link, response)),
+        Err(failed) => Err(ForwardError::exchange(failed.into_error())),
+    }
+}
+
+async fn send_http2<B>(
+    shared: Arc<Shared<B>>,
+    mut request: Request<RequestBody<B>>,
+) -> Result<Response<ResponseBody<B>>, ForwardError>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    headers::strip(request.headers_mut(), Keep { framing: false, upgrade: false });
+    target::for_http2(&mut request, &shared.settings.address)?;
+    let connecting = limit(shared.settings.connect_timeout, shared.http2.stream(&shared.connector));
+    let (sender, guard) = connecting.await?;
+    let response =
+        limit(shared.settings.response_timeout, http2::exchange(sender, request)).await?;
+    let (mut parts, body) = response.into_parts();
+    parts.version = Version::HTTP_11;
+    Ok(Response::from_parts(parts, ResponseBody::shared(body, guard)))
+}
+
+async fn limit<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, ForwardError>>,
+) -> Result<T, ForwardError> {
+    match limit {
+        None => work.await,
+        Some(limit) => tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or_else(|elapsed| Err(ForwardError::new(TransportFailure::Timeout, elapsed))),
+    }
+}

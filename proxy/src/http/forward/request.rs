@@ -1,0 +1,128 @@
+//! The request body on its way to the server: may have to wait for `100 Continue`, and tells when it is over.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::EXPECT;
+use http::{Request, StatusCode, Version};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::relay::Relay;
+
+/// How long a client that asked for `100 Continue` may be left without an answer. A server that does not know the
+/// expectation stays silent until it sees the body; clients themselves give up waiting after about this time.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+pin_project! {
+    /// See the module.
+    pub struct RequestBody<B> {
+        #[pin]
+        inner: B,
+        gate: Option<Gate>,
+        upload: Option<Upload>,
+    }
+}
+
+/// Keeps the body unread, so that hyper does not yet tell the client to go on.
+struct Gate {
+    opened: oneshot::Receiver<()>,
+    waited: Pin<Box<Sleep>>,
+}
+
+impl Gate {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if Pin::new(&mut self.opened).poll(cx).is_ready() { Poll::Ready(()) } else { self.waited.as_mut().poll(cx) }
+    }
+}
+
+/// Says on the relay of the connection that the body is still to be sent; hyper drops the body once it was.
+struct Upload(Arc<Relay>);
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.0.set_uploading(false);
+    }
+}
+
+impl<B> RequestBody<B> {
+    pub(super) fn new(inner: B) -> Self {
+        Self { inner, gate: None, upload: None }
+    }
+
+    /// Names the connection that takes the body.
+    pub(super) fn sent_on(&mut self, relay: &Arc<Relay>) {
+        self.upload = None;
+        relay.set_uploading(true);
+        self.upload = Some(Upload(Arc::clone(relay)));
+    }
+}
+
+/// Opens the gate when dropped or told.
+pub(super) struct Continue(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+
+impl Continue {
+    fn open(&self) {
+        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _gone = sender.send(());
+        }
+    }
+}
+
+impl Drop for Continue {
+    fn drop(&mut self) {
+        self.open();
+    }
+}
+
+/// Holds the body back if the client expects `100 Continue`, until the server says so. The caller keeps what is
+/// returned until the final answer is there: then the body may be read too, and the server decides what it is worth.
+pub(super) fn hold_for_continue<B>(request: &mut Request<RequestBody<B>>) -> Option<Continue> {
+    let expects = request
+        .headers()
+        .get(EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if !expects || request.version() != Version::HTTP_11 {
+        return None;
+    }
+    let (sender, opened) = oneshot::channel();
+    let sender = Arc::new(Mutex::new(Some(sender)));
+    let on_continue = Continue(Arc::clone(&sender));
+    hyper::ext::on_informational(request, move |response| {
+        if response.status() == StatusCode::CONTINUE {
+            on_continue.open();
+        }
+    });
+    request.body_mut().gate = Some(Gate { opened, waited: Box::pin(tokio::time::sleep(CONTINUE_WAIT)) });
+    Some(Continue(sender))
+}
+
+impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        if let Some(gate) = this.gate {
+            ready!(gate.poll(cx));
+            *this.gate = None;
+        }
+        this.inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

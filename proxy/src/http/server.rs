@@ -1,0 +1,179 @@
+//! Accepts clients and serves their connections: per worker one thread, one listener, one single-threaded runtime.
+//!
+//! The workers share nothing on the way of a request. The kernel spreads connections over their listeners
+//! (`SO_REUSEPORT`).
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tower::Service;
+
+use super::client;
+use super::drain::Drain;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long to wait when a connection could not be accepted for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that the kernel keeps for a worker that does not come to accept them.
+const BACKLOG: i32 = 1024;
+
+/// Where and how clients are served.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address; with port 0 the system chooses one for all workers.
+    pub listen: SocketAddr,
+    /// Number of threads; at least one is started.
+    pub workers: usize,
+    /// How long a drain waits for what is still open.
+    pub drain: Duration,
+}
+
+/// Bound listeners, one per worker.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<StdListener>,
+    address: SocketAddr,
+    drain_time: Duration,
+}
+
+impl Server {
+    /// Binds the address for every worker.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(settings: &Settings) -> io::Result<Self> {
+        let first = listen(settings.listen)?;
+        let address = first.local_addr()?;
+        let mut listeners = vec![first];
+        for _ in 1..settings.workers {
+            listeners.push(listen(address)?);
+        }
+        Ok(Self { listeners, address, drain_time: settings.drain })
+    }
+
+    /// The address that clients connect to.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the drain has ended; blocks. On each worker's runtime `worker` is called once, and what it returns
+    /// once per client connection, for the service of that connection.
+    ///
+    /// # Errors
+    /// When a worker's thread or runtime cannot be started.
+    pub fn run<W, C, S, R>(self, drain: &Drain, worker: W) -> io::Result<()>
+    where
+        W: Fn() -> C + Send + Sync + 'static,
+        C: Fn() -> S,
+        S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let worker = Arc::new(worker);
+        let mut threads = Vec::with_capacity(self.listeners.len());
+        for (number, listener) in self.listeners.into_iter().enumerate() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (drain, worker, drain_time) = (drain.clone(), Arc::clone(&worker), self.drain_time);
+            threads.push(std::thread::Builder::new().name(format!("traffic-{number}")).spawn(move || {
+                runtime.block_on(async move {
+                    let listener = TcpListener::from_std(listener)?;
+                    let make = worker();
+                    serve(listener, &drain, drain_time, make).await;
+                    Ok(())
+                })
+            })?);
+        }
+        let mut outcome = Ok(());
+        for thread in threads {
+            let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a traffic worker panicked")));
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+async fn serve<C, S, R>(listener: TcpListener, drain: &Drain, drain_time: Duration, make: C)
+where
+    C: Fn() -> S,
+    S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let builder = client::builder();
+    let mut connections = JoinSet::new();
+    let mut draining = std::pin::pin!(drain.wait());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Reaps what has ended, so that the set does not grow.
+            Some(_) = connections.join_next() => continue,
+            () = &mut draining => break,
+        };
+        match accepted {
+            Ok((stream, _)) => drop(connections.spawn(client::serve(
+                builder.clone(),
+                stream,
+                make(),
+                drain.clone(),
+            ))),
+            Err(error) => pause_after(&error).await,
+        }
+    }
+    // Those that have connected already would be reset when the listener closes.
+    while let Poll::Ready(Ok((stream, _))) = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+        connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone()));
+    }
+    drop(listener);
+    finish(connections, drain, drain_time).await;
+}
+
+/// Waits for what is open, at most for the drain time, then cuts the rest.
+async fn finish(mut connections: JoinSet<()>, drain: &Drain, drain_time: Duration) {
+    let finished = async {
+        while connections.join_next().await.is_some() {}
+        drain.released().await;
+    };
+    if tokio::time::timeout(drain_time, finished).await.is_err() {
+        drain.cut();
+        tracing::info!(open = connections.len(), "drain time is over, cutting what is still open");
+        connections.shutdown().await;
+    }
+}
+
+/// A connection that was gone before it was accepted is no trouble; anything else is a want of descriptors or memory,
+/// and the error would come back at once for as long as that lasts.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        tracing::warn!(%error, "cannot accept connections");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
