@@ -2,6 +2,7 @@
 //!
 //! So dropping the exchange closes the connection at once, and a response costs no wake-up between tasks.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -27,7 +28,8 @@ type Http1<B> = Connection<TokioIo<UpstreamIo>, RequestBody<B>>;
 /// See the module.
 pub(super) struct Link<B: Body<Data = Bytes> + 'static> {
     sender: SendRequest<RequestBody<B>>,
-    connection: Http1<B>,
+    /// `None` once it is over and nothing more can come from it.
+    connection: Option<Http1<B>>,
     /// The connection's future is over and must not be polled again.
     finished: bool,
     /// It can carry another request, as far as the last response told.
@@ -55,7 +57,7 @@ where
         let waker = Waker::from(Arc::clone(&relay));
         Ok(Box::new(Self {
             sender,
-            connection,
+            connection: Some(connection),
             finished: false,
             reusable: true,
             keep_alive: None,
@@ -74,11 +76,20 @@ where
         let mut inner = Context::from_waker(&self.waker);
         let outcome = loop {
             // Its error, if any, reaches the dependent.
-            if !self.finished && Pin::new(&mut self.connection).poll(&mut inner).is_ready() {
-                self.finished = true;
+            if let Some(connection) = &mut self.connection
+                && !self.finished
+            {
+                self.finished = Pin::new(connection).poll(&mut inner).is_ready();
             }
             let outcome = dependent(&mut inner);
-            if outcome.is_ready() || !self.relay.take_woken() {
+            if outcome.is_ready() {
+                break outcome;
+            }
+            if self.finished && self.connection.take().is_some() {
+                // Only with the connection do its channels close, and a request that was not written comes back.
+                continue;
+            }
+            if !self.relay.take_woken() {
                 break outcome;
             }
         };
@@ -93,7 +104,7 @@ where
     ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody<B>>>> {
         request.body_mut().sent_on(&self.relay);
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
-        std::future::poll_fn(|cx| self.drive(cx, |inner| answer.as_mut().poll(inner))).await
+        poll_fn(|cx| self.drive(cx, |inner| answer.as_mut().poll(inner))).await
     }
 
     /// Whether the last exchange is over on the wire in both directions and the connection waits for another.
@@ -104,9 +115,9 @@ where
     /// Lets the connection run on as a task: the server answered before it had the whole request, so now both
     /// directions must move on their own. It ends when both are over, or when told.
     pub(super) fn detach(self) -> Detached {
-        let Self { connection, finished, .. } = self;
+        let connection = self.connection.filter(|_| !self.finished);
         let task = tokio::spawn(async move {
-            if !finished {
+            if let Some(connection) = connection {
                 // Its error reaches the bodies.
                 let _ended = connection.await;
             }
@@ -115,14 +126,13 @@ where
     }
 
     /// After `101 Switching Protocols`: waits until HTTP is over and takes the socket and what was read too much.
-    pub(super) async fn into_io(mut self) -> (UpstreamIo, Bytes) {
-        std::future::poll_fn(|cx| {
-            let _pending = self.drive(cx, |_| Poll::<()>::Pending);
-            if self.finished { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let Parts { io, read_buf, .. } = self.connection.into_parts();
-        (io.into_inner(), read_buf)
+    pub(super) async fn into_io(self) -> Option<(UpstreamIo, Bytes)> {
+        let mut connection = self.connection?;
+        if !self.finished {
+            poll_fn(|cx| Pin::new(&mut connection).poll(cx)).await.ok()?;
+        }
+        let Parts { io, read_buf, .. } = connection.into_parts();
+        Some((io.into_inner(), read_buf))
     }
 }
 

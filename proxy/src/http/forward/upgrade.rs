@@ -18,7 +18,7 @@ where
 {
     tokio::spawn(async move {
         let _hold = hold;
-        let (mut server, read_ahead) = link.into_io().await;
+        let Some((mut server, read_ahead)) = link.into_io().await else { return };
         let Ok(client) = client.await else { return };
         let mut client = TokioIo::new(client);
         if client.write_all(&read_ahead).await.is_err() {
