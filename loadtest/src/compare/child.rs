@@ -1,0 +1,118 @@
+//! A process that is started here, says where it listens, and ends with its guard.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::process::{Child as Process, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long a process may take until it listens.
+const START: Duration = Duration::from_secs(10);
+/// Bytes of output that are quoted when a process fails to start.
+const QUOTE: usize = 4 << 10;
+
+/// Where a program writes the line that names its address.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Speaks {
+    Stdout,
+    Stderr,
+}
+
+/// The running process; it is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Child(Process);
+
+impl Child {
+    /// Starts a program and waits for the first line in which `find` finds what is looked for.
+    pub(super) fn start<T: Send + 'static>(
+        program: &OsStr,
+        arguments: &[String],
+        speaks: Speaks,
+        find: fn(&str) -> Option<T>,
+    ) -> io::Result<(Self, T)> {
+        let (stdout, stderr) = match speaks {
+            Speaks::Stdout => (Stdio::piped(), Stdio::inherit()),
+            Speaks::Stderr => (Stdio::null(), Stdio::piped()),
+        };
+        let mut process = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()?;
+        let output: Option<Box<dyn Read + Send>> = match speaks {
+            Speaks::Stdout => process.stdout.take().map(|pipe| Box::new(pipe) as _),
+            Speaks::Stderr => process.stderr.take().map(|pipe| Box::new(pipe) as _),
+        };
+        let child = Self(process);
+        let output = output.ok_or_else(|| io::Error::other("its output is not a pipe"))?;
+        let (found, wait) = mpsc::sync_channel(1);
+        std::thread::Builder::new().name("output".to_owned()).spawn(move || read(output, find, &found))?;
+        match wait.recv_timeout(START) {
+            Ok(Ok(found)) => Ok((child, found)),
+            Ok(Err(said)) => Err(io::Error::other(format!("ended before it listened; it said:\n{said}"))),
+            Err(_) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, format!("does not listen after {START:?}")))
+            }
+        }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Both fail only when it has ended by itself, which is what is wanted.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Reads lines until `find` is satisfied, then drains the pipe: a process must not stop because nobody reads its log.
+fn read<T>(
+    output: Box<dyn Read + Send>,
+    find: fn(&str) -> Option<T>,
+    found: &mpsc::SyncSender<Result<T, String>>,
+) {
+    let mut output = BufReader::new(output);
+    let (mut line, mut said) = (String::new(), String::new());
+    while output.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+        if let Some(value) = find(&line) {
+            // Nobody waits any more when it came after the time limit.
+            drop(found.send(Ok(value)));
+            drop(io::copy(&mut output, &mut io::sink()));
+            return;
+        }
+        if said.len() < QUOTE {
+            said.push_str(&line);
+        }
+        line.clear();
+    }
+    drop(found.send(Err(said)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, speaks: Speaks) -> io::Result<(Child, String)> {
+        let find = |line: &str| line.strip_prefix("at ").map(|rest| rest.trim().to_owned());
+        Child::start(OsStr::new("sh"), &["-c".to_owned(), script.to_owned()], speaks, find)
+    }
+
+    #[test]
+    fn the_line_looked_for_is_found_after_others() {
+        let (_child, found) = shell("echo hello; echo at home; exec sleep 60", Speaks::Stdout).unwrap();
+        assert_eq!(found, "home");
+        let (_child, found) = shell("echo at work >&2; exec sleep 60", Speaks::Stderr).unwrap();
+        assert_eq!(found, "work");
+    }
+
+    #[test]
+    fn a_process_that_ends_first_is_an_error_with_its_words() {
+        let error = shell("echo bad flag >&2; exit 64", Speaks::Stderr).unwrap_err();
+        assert!(error.to_string().contains("bad flag"), "{error}");
+    }
+}

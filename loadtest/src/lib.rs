@@ -1,0 +1,23 @@
+//! Load for `mcp-tap`, and the two ends it is measured between.
+//!
+//! ```text
+//!   load ──► direct ─────────────────────► server     what a call costs without a proxy
+//!   load ──► bare   ─────────────────────► server     the floor: hyper, pooled, nothing read
+//!   load ──► mcp-tap, any peer ──────────► server     what is compared with the floor
+//! ```
+//!
+//! `compare` starts all of it as processes of their own, so that each one's CPU and memory can be read from `/proc`,
+//! and runs the targets in turn, round by round: this machine may be busy, so only ratios of one round count.
+//!
+//! In reading order: [`payload`] (what is asked and answered, byte for byte), [`server`], [`bare`], [`load`],
+//! [`compare`]; [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
+
+pub mod address;
+pub mod bare;
+pub mod cli;
+pub mod clock;
+pub mod compare;
+pub mod load;
+pub mod payload;
+pub mod server;
+pub mod workers;

@@ -1,0 +1,153 @@
+//! Server, bare proxy and load together, on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its parts should fail there")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use mcp_loadtest::address::{Loopback, LoopbackUrl};
+use mcp_loadtest::load::{self, Report};
+use mcp_loadtest::payload::{Answers, Scenario};
+use mcp_loadtest::workers::Running;
+use mcp_loadtest::{bare, server};
+
+fn any_port() -> Loopback {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+fn start_server() -> (Running, LoopbackUrl) {
+    let running = server::start(server::Settings { listen: any_port(), workers: 1 }).unwrap();
+    let url = LoopbackUrl::at(running.address()).unwrap();
+    (running, url)
+}
+
+fn start_bare(upstream: &LoopbackUrl, workers: usize) -> (Running, LoopbackUrl) {
+    let upstream = Loopback::new(upstream.address()).unwrap();
+    let running = bare::start(bare::Settings { listen: any_port(), upstream, workers }).unwrap();
+    let url = LoopbackUrl::at(running.address()).unwrap();
+    (running, url)
+}
+
+async fn send(url: &LoopbackUrl, scenario: &str, requests: u64) -> Report {
+    let settings = load::Settings {
+        url: url.clone(),
+        scenario: scenario.parse::<Scenario>().unwrap(),
+        connections: 4,
+        duration: Duration::from_secs(30),
+        requests: Some(requests),
+    };
+    load::run(&settings, &Answers::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_second_of_load_through_two_workers_is_answered_rightly() {
+    let (_server, url) = start_server();
+    let (_bare, url) = start_bare(&url, 2);
+    let settings = load::Settings {
+        url,
+        scenario: "small".parse().unwrap(),
+        connections: 8,
+        duration: Duration::from_secs(1),
+        requests: None,
+    };
+    let report = load::run(&settings, &Answers::new()).await.unwrap();
+    assert_eq!(report.first_failure, None);
+    assert!(report.requests > 100, "{report}");
+    assert!((1.0..10.0).contains(&report.seconds), "{report}");
+    assert!(report.latency.p50 > 0.0 && report.latency.p50 <= report.latency.p99, "{report}");
+}
+
+#[tokio::test]
+async fn every_scenario_is_the_same_directly_and_through_the_proxy() {
+    let (_server, direct) = start_server();
+    let (_bare, proxied) = start_bare(&direct, 1);
+    for (scenario, requests, events) in [
+        ("small", 50, 0),
+        ("medium", 20, 0),
+        ("text", 8, 0),
+        ("objects", 8, 0),
+        ("sse:1", 8, 8),
+        ("sse:20:1", 8, 160),
+        ("sse:1000", 4, 4000),
+    ] {
+        for url in [&direct, &proxied] {
+            let report = send(url, scenario, requests).await;
+            assert_eq!(report.first_failure, None, "{scenario} at {url}");
+            assert_eq!((report.requests, report.events), (requests, events), "{scenario} at {url}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn idle_streams_stay_open_until_the_server_is_gone() {
+    let (server, url) = start_server();
+    let (_bare, url) = start_bare(&url, 1);
+    let streams = load::open_idle(&url, 20).await.unwrap();
+    assert_eq!((streams.count(), streams.still_open()), (20, 20));
+    drop(server);
+    let mut left = streams.still_open();
+    while left > 0 {
+        tokio::task::yield_now().await;
+        left = streams.still_open();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_a_502_that_the_load_reports() {
+    let (server, url) = start_server();
+    let (_bare, url) = start_bare(&url, 1);
+    drop(server);
+    let settings = load::Settings {
+        url,
+        scenario: "small".parse().unwrap(),
+        connections: 1,
+        duration: Duration::from_secs(1),
+        requests: None,
+    };
+    let error = load::run(&settings, &Answers::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the handshake was answered with status 502");
+}
+
+#[test]
+fn the_server_answers_by_method_and_echoes_ids_as_spelled() {
+    let (_server, url) = start_server();
+    for (method, body, status, expected) in [
+        (
+            "POST",
+            r#"{"jsonrpc":"2.0","id":"a b","method":"ping"}"#,
+            "200",
+            r#"{"jsonrpc":"2.0","id":"a b","result":{}}"#,
+        ),
+        (
+            "POST",
+            r#"{"jsonrpc":"2.0","id":1.50,"method":"nope"}"#,
+            "200",
+            r#""id":1.50,"error":{"code":-32601"#,
+        ),
+        (
+            "POST",
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}"#,
+            "200",
+            r#""code":-32602"#,
+        ),
+        ("POST", r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, "200", r#""name":"events""#),
+        ("POST", r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, "200", "mcp-session-id: loadtest-"),
+        ("POST", r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "202", "content-length: 0"),
+        ("POST", "not json", "400", "not a JSON-RPC request"),
+        ("DELETE", "", "200", "session ended"),
+        ("PUT", "", "405", "allow: GET, POST, DELETE"),
+    ] {
+        let mut stream = TcpStream::connect(url.address()).unwrap();
+        write!(
+            stream,
+            "{method} /mcp HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{body}: {answer}");
+        assert!(answer.contains(expected), "{body}: {answer}");
+    }
+}
