@@ -1,0 +1,119 @@
+"""A client on the official Python SDK: `client.py URL legacy|auto|modern|sse PLAN`.
+
+Prints one JSON object: the answers to the steps of PLAN, and how many messages of each method it sent.
+"""
+
+import json
+import sys
+from collections import Counter
+
+import anyio
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp_types import ElicitResult, Implementation
+
+URL, MODE, PLAN = sys.argv[1:]
+ELICITED = {"username": "tester", "email": "tester@example.org"}
+sent: Counter[str] = Counter()
+
+
+async def count(request: httpx2.Request) -> None:
+    if request.method == "POST":
+        message = json.loads(request.content)
+        sent[message.get("method", "answer")] += 1
+
+
+def http_client(*args, **kwargs) -> httpx2.AsyncClient:
+    client = create_mcp_http_client(*args, **kwargs)
+    client.event_hooks["request"].append(count)
+    return client
+
+
+async def elicited(_context, _params) -> ElicitResult:
+    return ElicitResult(action="accept", content=ELICITED)
+
+
+async def progress(client: Client, step: dict):
+    reports = []
+
+    async def report(done: float, total: float | None, _message: str | None) -> None:
+        reports.append({"progress": done, "total": total})
+
+    result = await client.call_tool(step["name"], step["arguments"], progress_callback=report)
+    return {"reports": reports, "result": plain(result)}
+
+
+async def cancel(client: Client, step: dict):
+    """Gives up at the second report of progress: then the call is surely under way."""
+    reports = 0
+    with anyio.CancelScope() as scope:
+
+        async def report(*_: object) -> None:
+            nonlocal reports
+            reports += 1
+            if reports == 2:
+                scope.cancel()
+
+        return await client.call_tool(step["name"], step["arguments"], progress_callback=report)
+    return "cancelled"
+
+
+async def together(client: Client, step: dict):
+    results = [None] * len(step["calls"])
+
+    async def one(place: int, call: dict) -> None:
+        results[place] = plain(await client.call_tool(call["name"], call["arguments"]))
+
+    async with anyio.create_task_group() as group:
+        for place, call in enumerate(step["calls"]):
+            group.start_soon(one, place, call)
+    return results
+
+
+STEPS = {
+    "list_tools": lambda client, step: client.list_tools(),
+    "list_prompts": lambda client, step: client.list_prompts(),
+    "list_resources": lambda client, step: client.list_resources(),
+    "call": lambda client, step: client.call_tool(step["name"], step["arguments"]),
+    "prompt": lambda client, step: client.get_prompt(step["name"], step["arguments"]),
+    "read": lambda client, step: client.read_resource(step["uri"]),
+    "ping": lambda client, step: client.send_ping(),
+    "progress": progress,
+    "cancel": cancel,
+    "together": together,
+}
+
+
+def plain(answer):
+    return answer.model_dump(mode="json", by_alias=True) if hasattr(answer, "model_dump") else answer
+
+
+async def follow(client: Client) -> list:
+    answers = []
+    for step in json.loads(PLAN):
+        try:
+            answers.append({"result": plain(await STEPS[step["do"]](client, step))})
+        except MCPError as error:
+            answers.append({"error": {"code": error.error.code, "message": error.error.message}})
+    return answers
+
+
+async def main() -> None:
+    http = http_client()
+    transport = (
+        sse_client(URL, httpx_client_factory=http_client)
+        if MODE == "sse"
+        else streamable_http_client(URL, http_client=http)
+    )
+    mode = {"sse": "legacy", "modern": "2026-07-28"}.get(MODE, MODE)
+    info = Implementation(name="python", version="2.3.0")
+    async with http, Client(transport, mode=mode, client_info=info, elicitation_callback=elicited) as client:
+        server, version = plain(client.server_info), client.protocol_version
+        answers = await follow(client)
+    print(json.dumps({"server": server, "version": version, "answers": answers, "sent": sent}))
+
+
+anyio.run(main)

@@ -1,0 +1,56 @@
+// What the TypeScript clients do: the steps of a plan, one after another, on a client of either SDK generation.
+
+const steps = {
+    list_tools: client => client.listTools(),
+    list_prompts: client => client.listPrompts(),
+    list_resources: client => client.listResources(),
+    call: (client, { name, arguments: args }, call) => call({ name, arguments: args }),
+    prompt: (client, { name, arguments: args }) => client.getPrompt({ name, arguments: args }),
+    read: (client, { uri }) => client.readResource({ uri }),
+    ping: client => client.ping(),
+    async progress(client, { name, arguments: args }, call) {
+        const reports = [];
+        const result = await call({ name, arguments: args }, { onprogress: report => reports.push(report) });
+        return { reports, result };
+    },
+    /** Gives up at the second report of progress: then the call is surely under way. */
+    async cancel(client, { name, arguments: args }, call) {
+        const abort = new AbortController();
+        let reports = 0;
+        const onprogress = () => {
+            if (++reports === 2) abort.abort('enough');
+        };
+        return call({ name, arguments: args }, { signal: abort.signal, onprogress });
+    },
+    together: (client, { calls }, call) =>
+        Promise.all(calls.map(({ name, arguments: args }) => call({ name, arguments: args })))
+};
+
+/** Does every step and keeps its answer; an error is an answer too. */
+export async function follow(plan, client, call) {
+    const answers = [];
+    for (const step of plan) {
+        try {
+            answers.push({ result: await steps[step.do](client, step, call) });
+        } catch (error) {
+            answers.push({ error: { name: error.name, code: error.code, message: error.message } });
+        }
+    }
+    return answers;
+}
+
+/** A `fetch` that counts the JSON-RPC methods it sends, in `sent`. */
+export function counting(sent) {
+    return (url, init) => {
+        if (typeof init?.body === 'string') {
+            for (const message of [JSON.parse(init.body)].flat()) {
+                const method = message.method ?? 'answer';
+                sent[method] = (sent[method] ?? 0) + 1;
+            }
+        }
+        return fetch(url, init);
+    };
+}
+
+/** What the fixture server's questions are answered with. */
+export const ELICITED = { action: 'accept', content: { username: 'tester', email: 'tester@example.org' } };
