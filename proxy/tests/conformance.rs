@@ -1,0 +1,169 @@
+//! The official MCP conformance suite says the same of a server, and of a client, with the proxy in between as
+//! without: for every scenario the same checks with the same status, not one more, not one less.
+
+#![expect(clippy::print_stdout, reason = "the counts belong into the log of a test run")]
+
+#[path = "support/parts.rs"]
+mod parts;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/scrape.rs"]
+mod scrape;
+#[path = "support/tap.rs"]
+mod tap;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use parts::{Parts, Server};
+use process::{Process, fail};
+use scrape::Scrape;
+use tap::{EXECUTABLE, through_proxy};
+
+const SUITE: &str = "@modelcontextprotocol/conformance/dist/index.js";
+/// One run of the suite takes up to 15 seconds on an idle machine.
+const RUN: Duration = Duration::from_secs(180);
+
+/// How often each check had each status: (scenario, check, status).
+type Checks = BTreeMap<(String, String, String), usize>;
+
+#[test]
+fn fixture_server_2025_11_25() {
+    server_suite(&fixture(), "2025-11-25", 84);
+}
+
+#[test]
+fn fixture_server_2026_07_28() {
+    server_suite(&fixture(), "2026-07-28", 164);
+}
+
+#[test]
+fn everything_server_2025_11_25() {
+    server_suite(&everything(), "2025-11-25", 47);
+}
+
+/// A server of the legacy era: what it refuses, and how, has to come through too.
+#[test]
+fn everything_server_2026_07_28() {
+    server_suite(&everything(), "2026-07-28", 11);
+}
+
+#[test]
+fn client_2025_11_25() {
+    client_suite("2025-11-25", 315);
+}
+
+#[test]
+fn client_2026_07_28() {
+    client_suite("2026-07-28", 479);
+}
+
+fn fixture() -> Server {
+    Server::start("fixture server", "/mcp", &mut Parts::find().script("fixture-server.mjs"))
+}
+
+fn everything() -> Server {
+    let program = "@modelcontextprotocol/server-everything/dist/index.js";
+    Server::start("server-everything", "/mcp", Parts::find().package(program).arg("streamableHttp"))
+}
+
+/// Runs the suite's server scenarios directly and through the proxy; directly at least `floor` checks must pass, so
+/// that a run of nothing is no success.
+fn server_suite(server: &Server, revision: &str, floor: usize) {
+    let tap = through_proxy(&server.origin());
+    let run = |url: &str| run(revision, Parts::find().package(SUITE).args(["server", "--url", url]));
+    let direct = run(&server.url());
+    let tapped = run(&tap.url(server.path));
+    compare(revision, &direct, &tapped, floor);
+    balanced(&Scrape::of(tap.admin));
+}
+
+/// The same for the client scenarios: there the suite is the server, and each scenario gets a proxy of its own
+/// (through-proxy.mjs).
+fn client_suite(revision: &str, floor: usize) {
+    let run = |client: &str| {
+        let mut suite = Parts::find().package(SUITE);
+        run(revision, suite.args(["client", "--command", client]).env("MCP_TAP", EXECUTABLE))
+    };
+    let direct = run("node fixture-client.mjs");
+    let tapped = run("node --import ./through-proxy.mjs fixture-client.mjs");
+    compare(revision, &direct, &tapped, floor);
+}
+
+/// Runs the suite. Its exit code is no matter: some checks fail by design of the server, both ways.
+fn run(revision: &str, suite: &mut Command) -> Checks {
+    let results = TempDir::new().expect("a temporary directory");
+    suite.args(["--requirements", revision, "--output-dir"]).arg(results.path());
+    Process::start("conformance suite", suite).finish(RUN);
+    let mut checks = Checks::new();
+    collect(results.path(), "", &mut checks);
+    checks
+}
+
+/// Reads every `checks.json` below `directory`; `scenario` is the path so far.
+fn collect(directory: &Path, scenario: &str, checks: &mut Checks) {
+    for entry in fs::read_dir(directory).expect("the suite's results") {
+        let entry = entry.expect("the suite's results");
+        let name = entry.file_name().into_string().expect("names are ASCII");
+        if name == "checks.json" {
+            let text = fs::read(entry.path()).expect("the suite's results");
+            let list: Vec<Value> = serde_json::from_slice(&text).expect("a list of checks");
+            for check in list {
+                let member = |name: &str| check[name].as_str().expect("a text").to_owned();
+                *checks.entry((scenario.to_owned(), member("id"), member("status"))).or_default() += 1;
+            }
+        } else if entry.path().is_dir() {
+            collect(&entry.path(), &format!("{scenario}/{}", without_time(&name)), checks);
+        }
+    }
+}
+
+/// A directory is named after its scenario and the time of the run: `ping-2026-11-22T15-58-33-817Z`.
+fn without_time(name: &str) -> &str {
+    const TIME: usize = "-2026-11-22T15-58-33-817Z".len();
+    match name.len().checked_sub(TIME) {
+        Some(start) if name.ends_with('Z') => &name[..start],
+        _ => name,
+    }
+}
+
+/// The proxy's own books: whatever the suite did, each call that did not succeed has one party at fault.
+fn balanced(scrape: &Scrape) {
+    let results = scrape.by("mcp_tool_requests_total", ["result"]);
+    let calls: f64 = results.values().sum();
+    let succeeded = results.get(&["success".to_owned()]).copied().unwrap_or_default();
+    println!("calls by result: {results:?}");
+    assert!(calls > 0.0, "the proxy saw no call of a tool");
+    assert_eq!(scrape.sum("mcp_proxy_faults_total"), calls - succeeded, "faults and failures differ");
+}
+
+fn compare(revision: &str, direct: &Checks, tapped: &Checks, floor: usize) {
+    let with = |checks: &Checks, status: &str| -> usize {
+        checks.iter().filter(|((_, _, of), _)| of == status).map(|(_, count)| count).sum()
+    };
+    for (way, checks) in [("directly", direct), ("through mcp-tap", tapped)] {
+        println!(
+            "{revision} {way}: {} passed, {} failed, {} warnings, {} checks in all",
+            with(checks, "SUCCESS"),
+            with(checks, "FAILURE"),
+            with(checks, "WARNING"),
+            checks.values().sum::<usize>(),
+        );
+    }
+    assert!(with(direct, "SUCCESS") >= floor, "less than {floor} checks passed without the proxy");
+    let differing: Vec<String> = direct
+        .keys()
+        .chain(tapped.keys())
+        .filter(|check| direct.get(*check) != tapped.get(*check))
+        .map(|check| format!("{check:?}: {:?} directly, {:?} tapped", direct.get(check), tapped.get(check)))
+        .collect();
+    if !differing.is_empty() {
+        fail(&format!("{} checks differ:\n{}", differing.len(), differing.join("\n")));
+    }
+}

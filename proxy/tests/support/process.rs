@@ -1,0 +1,132 @@
+//! Child processes of the tests: started in a group of their own, their output captured, every wait bounded, the whole
+//! group killed by its id when the owner is dropped.
+
+#![expect(clippy::disallowed_methods, reason = "real processes take real time: waits need a deadline")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a process may take until it listens.
+const START: Duration = Duration::from_secs(30);
+/// How often a condition is looked at that cannot be waited for.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A running child and its group.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+    /// All that was printed so far, both streams, for failure messages.
+    printed: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// Starts `command`; `name` stands in failure messages.
+    pub(crate) fn start(name: &str, command: &mut Command) -> Self {
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| fail(&format!("{name} did not start: {error}")));
+        let (tx, lines) = channel();
+        let printed = Arc::default();
+        capture(child.stdout.take().expect("stdout is piped"), tx.clone(), Arc::clone(&printed));
+        capture(child.stderr.take().expect("stderr is piped"), tx, Arc::clone(&printed));
+        Self { name: name.to_owned(), child, lines, printed }
+    }
+
+    /// Waits for a line that `read` makes something of.
+    pub(crate) fn wait_for_line<T>(&self, what: &str, read: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + START;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    if let Some(found) = read(&line) {
+                        return found;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.fail(&format!("did not print {what} in {START:?}")),
+                Err(RecvTimeoutError::Disconnected) => self.fail(&format!("ended before it printed {what}")),
+            }
+        }
+    }
+
+    /// Waits until something accepts connections on `port`.
+    pub(crate) fn wait_for_port(&mut self, port: u16) {
+        let deadline = Instant::now() + START;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if self.child.try_wait().expect("own child").is_some() {
+                self.fail("ended before it listened");
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("did not listen on {port} in {START:?}"));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Waits for its end, at most `limit`; all it printed, and its status.
+    pub(crate) fn finish(mut self, limit: Duration) -> (ExitStatus, Vec<String>) {
+        let deadline = Instant::now() + limit;
+        let mut lines = Vec::new();
+        // Both pipes close when the last process of the group that holds them ends.
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.fail(&format!("did not end in {limit:?}")),
+            }
+        }
+        (self.child.wait().expect("own child"), lines)
+    }
+
+    fn fail(&self, what: &str) -> ! {
+        let printed = self.printed.lock().expect("no reader panics");
+        fail(&format!("{} {what}; it printed:\n{printed}", self.name))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The group has the id of its first process. std cannot signal a group.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn capture(pipe: impl Read + Send + 'static, lines: Sender<String>, printed: Arc<Mutex<String>>) {
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            {
+                let mut printed = printed.lock().expect("no reader panics");
+                printed.push_str(&line);
+                printed.push('\n');
+            }
+            // Nobody may be listening any more; the pipe is drained all the same.
+            let _ = lines.send(line);
+        }
+    });
+}
+
+/// A port of loopback that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("loopback has a free port")
+        .port()
+}
+
+#[expect(clippy::panic, reason = "this is how a test fails")]
+pub(crate) fn fail(message: &str) -> ! {
+    panic!("{message}")
+}
