@@ -12,19 +12,19 @@ mod scrape;
 #[path = "support/tap.rs"]
 mod tap;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use parts::{Parts, Server};
 use plan::{Dialect, Expected, Plan};
 use process::{Process, fail};
 use scrape::Scrape;
-use tap::through_proxy;
+use tap::{Tap, through_proxy};
 
 /// One run of a client takes about two seconds on an idle machine.
 const RUN: Duration = Duration::from_secs(60);
@@ -53,72 +53,97 @@ const SSE: [Client; 3] = [V2_SSE, V1_SSE, PYTHON_SSE];
 #[test]
 fn everything_over_streamable_http() {
     let server = server("/mcp", Parts::find().package(EVERYTHING).arg("streamableHttp"));
-    check(&server, Plan::everything(), &LEGACY);
+    check(&server, &Plan::everything(), &LEGACY);
     // Clients of both eras ask for 2026-07-28 first and fall back.
-    check(&server, Plan::everything(), &[V2_AUTO, PYTHON_AUTO]);
+    check(&server, &Plan::everything(), &[V2_AUTO, PYTHON_AUTO]);
 }
 
 #[test]
 fn everything_over_http_and_sse() {
     let server = server("/sse", Parts::find().package(EVERYTHING).arg("sse"));
-    check(&server, Plan::everything(), &SSE);
+    check(&server, &Plan::everything(), &SSE);
 }
 
 #[test]
 fn typescript_v2_server_of_both_eras() {
     let server = server("/mcp", &mut Parts::find().script("fixture-server.mjs"));
-    check(&server, Plan::common(Dialect::TypeScriptLegacy), &LEGACY);
-    check(&server, Plan::common(Dialect::TypeScriptModern), &MODERN);
+    check(&server, &Plan::common(Dialect::TypeScriptLegacy), &LEGACY);
+    check(&server, &Plan::common(Dialect::TypeScriptModern), &MODERN);
 }
 
 #[test]
 fn python_server_of_both_eras() {
     let server = server("/mcp", Parts::find().script("server.py").arg("streamable-http"));
-    check(&server, Plan::common(Dialect::PythonLegacy), &LEGACY);
-    check(&server, Plan::common(Dialect::PythonModern), &MODERN);
+    check(&server, &Plan::common(Dialect::PythonLegacy), &LEGACY);
+    check(&server, &Plan::common(Dialect::PythonModern), &MODERN);
 }
 
 #[test]
 fn python_server_over_http_and_sse() {
     let server = server("/sse", Parts::find().script("server.py").arg("sse"));
-    check(&server, Plan::common(Dialect::PythonLegacy), &SSE);
+    check(&server, &Plan::common(Dialect::PythonLegacy), &SSE);
 }
 
 fn server(path: &'static str, command: &mut Command) -> Server {
     Server::start("server", path, command)
 }
 
-/// Lets each client follow the plan twice: alone with the server, and through a proxy of its own.
-fn check(server: &Server, plan: Plan, clients: &[Client]) {
-    for &client in clients {
-        let direct = follow(client, &server.url(), &plan);
-        let tap = through_proxy(&server.origin());
-        let tapped = follow(client, &tap.url(server.path), &plan);
-        assert_eq!(direct["answers"], tapped["answers"], "{client:?}: other answers through the proxy");
-        assert_eq!(direct, tapped, "{client:?}: did something else through the proxy");
-        let expected = expected(client, &plan, &tapped["sent"]);
-        let mut seen = BTreeMap::new();
-        for _ in 0..SETTLE.0 {
-            seen = observed(&Scrape::of(tap.admin));
-            if seen == expected {
-                break;
-            }
-            thread::sleep(SETTLE.1);
-        }
-        if seen != expected {
-            fail(&format!(
-                "{client:?} {}: the metrics differ\n{}",
-                server.url(),
-                differences(&expected, &seen)
-            ));
-        }
+/// Lets each client follow the plan twice: alone with the server, and through a proxy of its own. Fails with all that
+/// is wrong at once.
+fn check(server: &Server, plan: &Plan, clients: &[Client]) {
+    let wrong: Vec<String> = clients
+        .iter()
+        .flat_map(|&client| {
+            let direct = follow(client, &server.url(), plan);
+            let tap = through_proxy(&server.origin());
+            let tapped = follow(client, &tap.url(server.path), plan);
+            let mut wrong = answer_differences(plan, &direct, &tapped);
+            wrong.extend(metric_differences(&tap, &expected(client, plan, &tapped["sent"])));
+            wrong.into_iter().map(move |what| format!("{client:?} {}: {what}", server.url()))
+        })
+        .collect();
+    if !wrong.is_empty() {
+        fail(&wrong.join("\n"));
     }
+}
+
+fn answer_differences(plan: &Plan, direct: &Value, tapped: &Value) -> Vec<String> {
+    let none = Vec::new();
+    let answers = |run: &Value| run["answers"].as_array().unwrap_or(&none).clone();
+    let steps = plan.steps.iter().zip(answers(direct).into_iter().zip(answers(tapped)));
+    let mut wrong: Vec<String> = steps
+        .filter(|(_, (direct, tapped))| direct != tapped)
+        .map(|(step, (direct, tapped))| format!("{step}: {direct} directly, {tapped} tapped"))
+        .collect();
+    if wrong.is_empty() && direct != tapped {
+        wrong.push(format!("{direct} directly, {tapped} tapped"));
+    }
+    wrong
+}
+
+/// Looks until the metrics are as expected, or long enough.
+fn metric_differences(tap: &Tap, expected: &Expected) -> Vec<String> {
+    let mut seen = Expected::new();
+    for _ in 0..SETTLE.0 {
+        seen = observed(&Scrape::of(tap.admin));
+        if seen == *expected {
+            return Vec::new();
+        }
+        thread::sleep(SETTLE.1);
+    }
+    let all: BTreeSet<&String> = expected.keys().chain(seen.keys()).collect();
+    all.into_iter()
+        .filter(|series| expected.get(*series) != seen.get(*series))
+        .map(|series| {
+            format!("{series}: {:?} expected, {:?} counted", expected.get(series), seen.get(series))
+        })
+        .collect()
 }
 
 /// Runs a client; what it printed: server, version, answers, and how many messages of each method it sent.
 fn follow((script, _, mode): Client, url: &str, plan: &Plan) -> Value {
     let mut command = Parts::find().script(script);
-    let client = Process::start(script, command.args([url, mode, &plan.steps()]));
+    let client = Process::start(script, command.args([url, mode, &json!(plan.steps).to_string()]));
     let (status, lines) = client.finish(RUN);
     assert!(status.success(), "{script} {mode} {status}:\n{}", lines.join("\n"));
     let line = lines.iter().find(|line| line.starts_with("{\"server\"")).expect("its answers");
@@ -196,16 +221,4 @@ fn expected((_, name, _): Client, plan: &Plan, sent: &Value) -> Expected {
         expected.insert("errors server/discover -32000".to_owned(), 1.0);
     }
     expected
-}
-
-fn differences(expected: &Expected, seen: &Expected) -> String {
-    let mut lines: Vec<String> = expected
-        .keys()
-        .chain(seen.keys())
-        .filter(|series| expected.get(*series) != seen.get(*series))
-        .map(|series| format!("{series}: expected {:?}, got {:?}", expected.get(series), seen.get(series)))
-        .collect();
-    lines.sort();
-    lines.dedup();
-    lines.join("\n")
 }

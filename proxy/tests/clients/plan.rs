@@ -30,7 +30,8 @@ enum End {
 
 /// The steps of a client in their order.
 pub(crate) struct Plan {
-    steps: Vec<Value>,
+    /// As the client scripts take them (steps.mjs, client.py).
+    pub(crate) steps: Vec<Value>,
     calls: Vec<(&'static str, End)>,
     /// Methods whose requests the server refuses, with the code.
     errors: Vec<(&'static str, &'static str)>,
@@ -59,7 +60,7 @@ impl Plan {
         plan.repeated.push("add");
         plan.unknown_tool(if typescript { End::InvalidParams } else { End::ToolError });
         plan.together("add", [json!({"a": 1, "b": 1}), json!({"a": 1, "b": 2}), json!({"a": 1, "b": 3})]);
-        plan.progress("slow", json!({"steps": 4, "millis": 20}));
+        plan.progress("slow", json!({"steps": 4, "millis": 100}), false);
         plan.cancel("slow", json!({"steps": 1000, "millis": 20}));
         if typescript {
             let end = if legacy { End::Success } else { End::SuccessAfterInput };
@@ -101,8 +102,9 @@ impl Plan {
         plan.call("echo", json!({"message": "é€𝄞"}), End::Success);
         plan.repeated.push("echo");
         plan.together("get-sum", [json!({"a": 1, "b": 1}), json!({"a": 1, "b": 2}), json!({"a": 1, "b": 3})]);
-        plan.progress("trigger-long-running-operation", json!({"duration": 0.2, "steps": 4}));
-        plan.cancel("trigger-long-running-operation", json!({"duration": 2, "steps": 20}));
+        // It does not hear of the cancellation: the second call lasts until the first has fallen silent.
+        plan.cancel("trigger-long-running-operation", json!({"duration": 0.6, "steps": 4}));
+        plan.progress("trigger-long-running-operation", json!({"duration": 0.8, "steps": 4}), true);
         plan.step(json!({"do": "list_prompts"}));
         plan.step(json!({"do": "prompt", "name": "simple-prompt", "arguments": {}}));
         plan.step(json!({"do": "prompt", "name": "args-prompt", "arguments": {"city": "Kyoto"}}));
@@ -139,23 +141,19 @@ impl Plan {
 
     fn together<const N: usize>(&mut self, name: &'static str, arguments: [Value; N]) {
         let calls = arguments.map(|arguments| json!({"name": name, "arguments": arguments}));
-        self.step(json!({"do": "together", "calls": calls}));
+        self.step(json!({"do": "together", "calls": calls.as_slice()}));
         self.calls.extend([(name, End::Success); N]);
     }
 
-    fn progress(&mut self, name: &'static str, arguments: Value) {
-        self.step(json!({"do": "progress", "name": name, "arguments": arguments}));
+    /// `loose`: the reports travel on another stream than the answer, and their order against it is chance.
+    fn progress(&mut self, name: &'static str, arguments: Value, loose: bool) {
+        self.step(json!({"do": "progress", "name": name, "arguments": arguments, "loose": loose}));
         self.calls.push((name, End::Success));
     }
 
     fn cancel(&mut self, name: &'static str, arguments: Value) {
         self.step(json!({"do": "cancel", "name": name, "arguments": arguments}));
         self.calls.push((name, End::Cancelled));
-    }
-
-    /// The steps as the client scripts take them.
-    pub(crate) fn steps(&self) -> String {
-        json!(self.steps).to_string()
     }
 
     /// What the metrics must say of a client with this `client_id` when it has followed the plan.

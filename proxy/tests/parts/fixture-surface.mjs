@@ -121,8 +121,9 @@ function timedTools(server) {
         },
         async ({ steps, millis }, ctx) => {
             for (let step = 1; step <= steps; step++) {
-                await sleep(millis, undefined, { signal: ctx.mcpReq.signal });
                 await progress(ctx, step, steps);
+                // Also after the last one: clients drop reports that they read together with the answer.
+                await sleep(millis, undefined, { signal: ctx.mcpReq.signal });
             }
             return text(`${steps} steps done`);
         }
