@@ -15,7 +15,8 @@ use support::server::ScriptedServer;
 use support::wire::{End, Framing};
 
 const GET: &[u8] = b"GET /mcp HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n";
-const EVENTS: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+const EVENTS: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A sender for the test and a receiver for the server's script.
@@ -100,7 +101,11 @@ fn a_client_that_leaves_an_idle_stream_closes_the_servers_side_at_once() {
         let mut client = RawClient::connect(start_proxy(server.address));
         client.send(GET);
         client.reader.head().unwrap();
-        if reset { client.reset() } else { drop(client) }
+        if reset {
+            client.reset()
+        } else {
+            drop(client)
+        }
         wait(&told);
     }
 }
@@ -140,7 +145,8 @@ fn a_client_that_leaves_within_its_request_closes_the_servers_side() {
 #[test]
 fn a_body_the_server_breaks_off_is_broken_for_the_client() {
     let full = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
-    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n";
+    let chunked =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n";
     for response in [&full[..], &chunked[..]] {
         let head = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
         for at in head..response.len() {
@@ -286,7 +292,9 @@ fn pipelined_requests_are_answered_in_order() {
     let server = ScriptedServer::start(|connection| {
         while let Some(request) = connection.request() {
             let target = request.start.split(' ').nth(1).unwrap().to_owned();
-            connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{target}", target.len()).as_bytes());
+            connection.send(
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{target}", target.len()).as_bytes(),
+            );
         }
     });
     let mut client = RawClient::connect(start_proxy(server.address));
@@ -301,7 +309,8 @@ fn an_upgrade_becomes_a_tunnel_with_two_ends() {
     let server = ScriptedServer::start(|connection| {
         connection.request().unwrap();
         // The first bytes of the new protocol come in one piece with the head.
-        connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello");
+        connection
+            .send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello");
         assert_eq!(connection.reader.exactly(4), b"ping");
         connection.send(b"pong");
         // The client's end comes alone; ours may come later.
@@ -330,7 +339,8 @@ fn an_upgrade_the_server_ignores_or_that_is_h2c_is_a_plain_request() {
     for (upgrade, passed_on) in [("echo", true), ("h2c", false)] {
         let mut client = RawClient::connect(proxy);
         for _ in 0..2 {
-            let request = format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n\r\n");
+            let request =
+                format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n\r\n");
             assert_eq!(client.exchange(request.as_bytes()).body, b"ok");
             assert_eq!(server.seen().last().unwrap().header("upgrade").is_some(), passed_on);
         }

@@ -97,17 +97,34 @@ fn check(case: Case) {
 fn assert_same(name: &str, direct: Message, proxied: Message) {
     let summary = |message: &Message| Message { body: Vec::new(), ..message.clone() };
     assert_eq!(summary(&direct), summary(&proxied), "{name}: heads and ends");
-    assert!(direct.body == proxied.body, "{name}: bodies of {} and {} bytes", direct.body.len(), proxied.body.len());
+    assert!(
+        direct.body == proxied.body,
+        "{name}: bodies of {} and {} bytes",
+        direct.body.len(),
+        proxied.body.len()
+    );
 }
 
 #[test]
 fn json_bodies_pass_byte_for_byte() {
     let large = format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#, "x".repeat(1 << 20));
     for case in [
-        case("plain", post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#), json(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)),
-        case("numbers", post(r#"{"id":9007199254740993,"a":1.0,"b":1e400,"c":-0}"#), json(r#"{"id":9007199254740993,"x":12345678901234567890123}"#)),
+        case(
+            "plain",
+            post(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#),
+            json(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+        ),
+        case(
+            "numbers",
+            post(r#"{"id":9007199254740993,"a":1.0,"b":1e400,"c":-0}"#),
+            json(r#"{"id":9007199254740993,"x":12345678901234567890123}"#),
+        ),
         case("duplicate keys", post(r#"{"a":1,"a":2}"#), json(r#"{"a":1,"a":{"a":3}}"#)),
-        case("escapes", post(r#"{"a":"\u0041\/\ud800\ud83d\ude00"}"#), json("{\"a\":\"\\u00e9\u{e9}\\ud800\"}")),
+        case(
+            "escapes",
+            post(r#"{"a":"\u0041\/\ud800\ud83d\ude00"}"#),
+            json("{\"a\":\"\\u00e9\u{e9}\\ud800\"}"),
+        ),
         case("white space and BOM", post("\u{feff} \r\n\t{ } \n"), json(" [ ] \r\n")),
         case("batch", post(r#"[{"id":1},{"id":2}]"#), json(r#"[{"id":2},{"id":1}]"#)),
         case("not JSON", post([0, 255, 13, 10, 0]), json([0, 159, 146, 150])),
@@ -142,7 +159,10 @@ fn encoded_bodies_are_just_bytes() {
 #[test]
 fn event_streams_pass_byte_for_byte_however_they_are_cut() {
     for (name, stream) in [
-        ("line feeds", &b"id: 1\nretry: 5\ndata: {\"a\":1}\n\n: comment\n\ndata:\n\ndata: a\ndata: b\n\nevent: x\n\n"[..]),
+        (
+            "line feeds",
+            &b"id: 1\nretry: 5\ndata: {\"a\":1}\n\n: comment\n\ndata:\n\ndata: a\ndata: b\n\nevent: x\n\n"[..],
+        ),
         ("carriage returns", b"data: 1\r\rdata: 2\r\r"),
         ("both", b"\xef\xbb\xbfdata: 1\r\n\r\ndata: \xc3\xa9\r\n\r\n"),
         ("broken off", b"data: unfinished"),
@@ -168,9 +188,14 @@ fn heads_keep_case_order_and_odd_values() {
     check(case("absolute form", "GET http://other.example:81/p?q HTTP/1.1\r\nHost: h\r\n\r\n", json("{}")));
     check(case("asterisk form", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", json("{}")));
     check(case("unknown method", "BREW-IT /pot HTTP/1.1\r\nHost: h\r\n\r\n", json("{}")));
-    check(case("no reason", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"));
+    check(case(
+        "no reason",
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
+    ));
     let huge = format!("GET / HTTP/1.1\r\nHost: h\r\nX-Huge: {}\r\n\r\n", "h".repeat(100 * 1024));
-    let answer = format!("HTTP/1.1 200 OK\r\nX-Huge: {}\r\nContent-Length: 0\r\n\r\n", "h".repeat(100 * 1024));
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nX-Huge: {}\r\nContent-Length: 0\r\n\r\n", "h".repeat(100 * 1024));
     check(case("100 KiB head", huge, answer));
     let many: String = (0..900).map(|number| format!("X-{number}: {number}\r\n")).collect();
     check(case(
@@ -199,7 +224,8 @@ fn bodies_keep_their_framing() {
         "GET / HTTP/1.1\r\nHost: h\r\nTE: trailers\r\n\r\n",
         chunked("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\n", &[b"a"], "X-Sum: 2\r\n"),
     ));
-    let close = Case { closes: true, ..case("until close", get, "HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\nall of it") };
+    let close =
+        Case { closes: true, ..case("until close", get, "HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\nall of it") };
     check(close);
 }
 
@@ -219,7 +245,8 @@ fn http_1_0_is_spoken_with_those_who_speak_it() {
     let seen = server.seen();
     assert_eq!(seen[0].clone().end_to_end(), seen[1].clone().end_to_end());
     // And a client of HTTP/1.1 gets HTTP/1.1.
-    let answer = RawClient::connect(start_proxy(server.address)).exchange(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer =
+        RawClient::connect(start_proxy(server.address)).exchange(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!((answer.start.as_str(), &answer.body[..]), ("HTTP/1.1 200 OK", &b"old"[..]));
     assert!(answer.complete && answer.framing == Framing::Chunked);
 }

@@ -102,7 +102,11 @@ fn a_call_reaches_a_server_that_resets_anywhere_exactly_once() {
                 Some(answer) => assert!(!answer.complete || answer.status() == 502, "{answered}"),
                 None => assert!(answered >= head, "{answered}"),
             }
-            assert_eq!((server.seen().len(), server.connections()), (1, 1), "after {answered} bytes, reset {reset}");
+            assert_eq!(
+                (server.seen().len(), server.connections()),
+                (1, 1),
+                "after {answered} bytes, reset {reset}"
+            );
         }
     }
 }
@@ -171,8 +175,11 @@ fn two_clients_share_no_header_and_no_answer() {
         while let Some(request) = connection.request() {
             let session = request.header("mcp-session-id").unwrap_or("none").to_owned();
             connection.send(
-                format!("HTTP/1.1 200 OK\r\nMcp-Session-Id: {session}\r\nContent-Length: {}\r\n\r\n{session}", session.len())
-                    .as_bytes(),
+                format!(
+                    "HTTP/1.1 200 OK\r\nMcp-Session-Id: {session}\r\nContent-Length: {}\r\n\r\n{session}",
+                    session.len()
+                )
+                .as_bytes(),
             );
         }
     });
@@ -184,7 +191,8 @@ fn two_clients_share_no_header_and_no_answer() {
                 for turn in 0..50 {
                     let session = format!("{number}-{turn}");
                     // Every third request has no session.
-                    let header = if turn % 3 == 0 { String::new() } else { format!("Mcp-Session-Id: {session}\r\n") };
+                    let header =
+                        if turn % 3 == 0 { String::new() } else { format!("Mcp-Session-Id: {session}\r\n") };
                     let expected = if turn % 3 == 0 { "none" } else { &session };
                     let answer =
                         client.exchange(format!("GET / HTTP/1.1\r\nHost: h\r\n{header}\r\n").as_bytes());

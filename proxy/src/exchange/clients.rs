@@ -55,7 +55,7 @@ impl Clients {
         if table.len() >= self.limit {
             return Arc::clone(&self.unknown);
         }
-        let client = Arc::new(Client { info: info.cloned(), caller });
+        let client = Arc::new(Client { info: info.cloned(), caller, digest: None });
         Arc::clone(table.get_or_insert(key, client))
     }
 

@@ -29,7 +29,10 @@ impl Connection {
     /// This client speaks on it now. A caller without a name does not replace one that has a name.
     pub(super) fn identify(&self, client: &Arc<Client>) {
         let known = self.0.client.load();
-        if Arc::ptr_eq(&known, client) || **known == **client || (client.info.is_none() && known.info.is_some()) {
+        if Arc::ptr_eq(&known, client)
+            || **known == **client
+            || (client.info.is_none() && known.info.is_some())
+        {
             return;
         }
         drop(known);

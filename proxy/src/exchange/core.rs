@@ -126,7 +126,14 @@ impl Core {
     }
 
     /// Parks a call whose exchange ended; if that cannot be, it ends now.
-    pub(super) fn park(&self, scope: Scope, call: &Arc<Call>, at: Instant, by_server: bool, status: Option<u16>) {
+    pub(super) fn park(
+        &self,
+        scope: Scope,
+        call: &Arc<Call>,
+        at: Instant,
+        by_server: bool,
+        status: Option<u16>,
+    ) {
         let parking = if self.is_closed() {
             Parking::NoRoom
         } else {
@@ -214,6 +221,7 @@ impl Core {
             first: !call.facts.later_page,
             last: !message.answer.next_cursor,
             listing: self.hasher.hash_one((&operation.client, operation.session)),
+            client: Arc::clone(&operation.client),
         }));
     }
 
@@ -332,9 +340,10 @@ impl Core {
         let ending = match (&call.method, operation.ending) {
             // "Task not found" looks like an invalid parameter: it says nothing about the task.
             (Method::TasksResult, Ending::RpcError { code: Some(-32602), .. }) => None,
-            (Method::TasksResult, ending @ (Ending::Success | Ending::ToolError | Ending::RpcError { .. })) => {
-                Some(ending)
-            }
+            (
+                Method::TasksResult,
+                ending @ (Ending::Success | Ending::ToolError | Ending::RpcError { .. }),
+            ) => Some(ending),
             (_, Ending::Success) => answer.task.as_ref().and_then(|task| {
                 task.status.and_then(|status| task_ending(status, task.is_error, task.code))
             }),
@@ -416,7 +425,11 @@ impl Core {
 fn ending_of(call: &Call, message: &Message, status: Option<u16>) -> Ending {
     let about_task = matches!(
         call.method,
-        Method::TasksGet | Method::TasksResult | Method::TasksList | Method::TasksCancel | Method::TasksUpdate
+        Method::TasksGet
+            | Method::TasksResult
+            | Method::TasksList
+            | Method::TasksCancel
+            | Method::TasksUpdate
     );
     match Ending::of_answer(message, status) {
         Ending::Interim(Interim::TaskAccepted) if about_task => Ending::Success,

@@ -77,13 +77,7 @@ impl Handle {
     }
 
     /// An SSE event is complete; to be told after its messages. `endpoint` is the data of an `endpoint` event.
-    pub fn response_event(
-        &self,
-        event: &SseEvent,
-        document: Document,
-        endpoint: Option<&[u8]>,
-        at: Instant,
-    ) {
+    pub fn response_event(&self, event: &SseEvent, document: Document, endpoint: Option<&[u8]>, at: Instant) {
         self.call().response_event(event, document, endpoint, at);
     }
 

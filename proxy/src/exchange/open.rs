@@ -81,7 +81,8 @@ impl Open {
     pub(super) fn find(&self, scope: Scope, direction: Direction, id: &RequestId) -> Option<Arc<Call>> {
         let table = self.table.pin();
         let entry = table.get(&self.key(scope, direction, id))?;
-        let same = entry.scope == scope && entry.call.direction == direction && entry.call.id.as_ref() == Some(id);
+        let same =
+            entry.scope == scope && entry.call.direction == direction && entry.call.id.as_ref() == Some(id);
         same.then(|| Arc::clone(&entry.call))
     }
 
@@ -157,7 +158,9 @@ impl Open {
 
 /// Takes one place, if there is one.
 fn enter(count: &AtomicUsize, limit: usize) -> bool {
-    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1)).is_ok()
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1))
+        .is_ok()
 }
 
 fn remove<G: papaya::Guard>(

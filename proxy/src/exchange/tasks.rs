@@ -59,7 +59,10 @@ impl Tasks {
     /// Takes out the tasks whose time to live is over, each with the instant of that.
     pub(super) fn expired(&self, now: Instant) -> Vec<(Box<Operation>, Instant)> {
         let mut table = self.table();
-        table.extract_if(|_, task| task.deadline <= now).map(|(_, task)| (task.draft, task.deadline)).collect()
+        table
+            .extract_if(|_, task| task.deadline <= now)
+            .map(|(_, task)| (task.draft, task.deadline))
+            .collect()
     }
 
     /// Takes out all.

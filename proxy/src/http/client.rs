@@ -48,12 +48,8 @@ pub(super) fn builder() -> Builder<TokioExecutor> {
 }
 
 /// Serves the connection until it is over.
-pub(super) async fn serve<S, R>(
-    builder: Builder<TokioExecutor>,
-    stream: TcpStream,
-    service: S,
-    drain: Drain,
-) where
+pub(super) async fn serve<S, R>(builder: Builder<TokioExecutor>, stream: TcpStream, service: S, drain: Drain)
+where
     S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,

@@ -16,6 +16,7 @@
 mod client;
 pub mod drain;
 pub mod forward;
+pub mod inspect;
 pub mod respond;
 pub mod server;
 pub mod stack;

@@ -138,12 +138,9 @@ where
             () = &mut draining => break,
         };
         match accepted {
-            Ok((stream, _)) => drop(connections.spawn(client::serve(
-                builder.clone(),
-                stream,
-                make(),
-                drain.clone(),
-            ))),
+            Ok((stream, _)) => {
+                drop(connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone())))
+            }
             Err(error) => pause_after(&error).await,
         }
     }

@@ -48,7 +48,10 @@ pub(crate) struct Message {
 impl Message {
     /// The value of the first header of this name, in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The status of a response.
@@ -58,7 +61,8 @@ impl Message {
 
     /// The message without what ends at each hop.
     pub(crate) fn end_to_end(mut self) -> Self {
-        const HOP: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+        const HOP: [&str; 5] =
+            ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
         self.headers.retain(|(name, _)| !HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop)));
         // hyper writes the names of trailers in lower case.
         for (name, _) in &mut self.trailers {

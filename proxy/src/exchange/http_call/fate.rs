@@ -100,7 +100,8 @@ impl Unanswered {
             };
         }
         // A body that holds the answers to other requests of the batch is no foreign body.
-        let ending = if complete && !self.others_answered { Ending::InvalidResponse } else { Ending::StreamClosed };
+        let ending =
+            if complete && !self.others_answered { Ending::InvalidResponse } else { Ending::StreamClosed };
         Fate::Over(ending)
     }
 

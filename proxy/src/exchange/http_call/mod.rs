@@ -95,7 +95,12 @@ impl Head {
 }
 
 impl HttpCall {
-    pub(super) fn open(core: &Arc<Core>, connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Self {
+    pub(super) fn open(
+        core: &Arc<Core>,
+        connection: &Connection,
+        head: &RequestHead<'_>,
+        at: Instant,
+    ) -> Self {
         let headers = Headers::of(head);
         let scope = scope_of(core, head, &headers);
         let session = scope.and_then(|scope| core.sessions.find(scope));

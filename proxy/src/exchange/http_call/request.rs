@@ -29,7 +29,9 @@ impl HttpCall {
     /// The request body is over.
     pub(in super::super) fn request_end(&mut self, document: Document, at: Instant) {
         match document {
-            Document::Malformed | Document::Truncated => self.request_not_inspected(NotInspected::Malformed, at),
+            Document::Malformed | Document::Truncated => {
+                self.request_not_inspected(NotInspected::Malformed, at)
+            }
             Document::TooLarge => self.request_not_inspected(NotInspected::TooLarge, at),
             Document::Empty | Document::Single | Document::Batch(_) | Document::Scalar => {}
         }

@@ -136,10 +136,7 @@ fn without_an_answer_the_end_decides() {
         ("1 A < 200 sse\n2 A < id=e1\n3 A end complete", "stream_closed 0..3\nstream of 1 quiet 1"),
         ("1 A < 200 sse\n2 A end server", "stream_closed 0..2\nstream of 0 quiet 1"),
         ("1 A < 200 sse\n2 A end drained", "proxy_drain 0..2\nstream of 0 quiet 1"),
-        (
-            "1 A < 200 sse\n2 A < garbage\n3 A end complete",
-            "invalid_response 0..3\nstream of 1 quiet 1",
-        ),
+        ("1 A < 200 sse\n2 A < garbage\n3 A end complete", "invalid_response 0..3\nstream of 1 quiet 1"),
         ("1 A < 200 json\n2 A end client", "cancelled 0..2"),
         ("1 A < 200 json\n2 A end server", "stream_closed 0..2"),
         ("1 A < 200 json\n2 A < garbage\n2 A end complete", "invalid_response 0..2"),
@@ -253,7 +250,12 @@ fn an_answer_that_is_not_read_is_a_guess_by_status_and_end() {
         ("1 A < 200 json\n1 A <! memory\n2 A end client", "memory", "cancelled 0..2", ""),
         ("1 A < 200 json\n1 A <! memory\n2 A end server", "memory", "stream_closed 0..2", ""),
         ("1 A < 200 sse\n1 A <! memory\n2 A end client", "memory", "success 0..2", "stream of 0 quiet 1"),
-        ("1 A < 200 sse\n2 A < too_large\n3 A end complete", "too_large", "success 0..3", "stream of 1 quiet 1"),
+        (
+            "1 A < 200 sse\n2 A < too_large\n3 A end complete",
+            "too_large",
+            "success 0..3",
+            "stream of 1 quiet 1",
+        ),
     ];
     for (rest, reason, ending, stream) in cases {
         let script = format!("0 A POST /mcp\n0 A > modern 1 tools/list\n{rest}");

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::protocol::fingerprint::fingerprint;
 use crate::protocol::message::{
-    Answer, Arguments, Content, Finding, Findings, Implementation, Message, MessageKind, Meta, Params, RequestId,
-    ResultType, Task, TaskStatus,
+    Answer, Arguments, Content, Finding, Findings, Implementation, Message, MessageKind, Meta, Params,
+    RequestId, ResultType, Task, TaskStatus,
 };
 use crate::protocol::method::Method;
 use crate::protocol::version::Version;

@@ -344,7 +344,9 @@ pub(super) fn messages(text: &str) -> (Vec<Message>, Document) {
     let mut values: Vec<Value> = text.split(" ; ").map(value).collect();
     let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
     match &value {
-        Value::Array(items) => (items.iter().map(reading::message).collect(), Document::Batch(items.len() as u32)),
+        Value::Array(items) => {
+            (items.iter().map(reading::message).collect(), Document::Batch(items.len() as u32))
+        }
         object => (vec![reading::message(object)], Document::Single),
     }
 }
@@ -360,9 +362,12 @@ fn value(text: &str) -> Value {
     let (kind, rest) = text.split_once(' ').expect("a kind of message");
     let (first, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let (second, more) = rest.split_once(' ').unwrap_or((rest, ""));
-    let object = |json: &str| if json.is_empty() { Value::Object(serde_json::Map::new()) } else { parse(json) };
+    let object =
+        |json: &str| if json.is_empty() { Value::Object(serde_json::Map::new()) } else { parse(json) };
     match kind {
-        "call" => json!({"jsonrpc": "2.0", "id": parse(first), "method": "tools/call", "params": {"name": second}}),
+        "call" => {
+            json!({"jsonrpc": "2.0", "id": parse(first), "method": "tools/call", "params": {"name": second}})
+        }
         "request" => json!({"jsonrpc": "2.0", "id": parse(first), "method": second, "params": object(more)}),
         "modern" => {
             let mut params = object(more);
@@ -374,7 +379,9 @@ fn value(text: &str) -> Value {
         }
         "notify" => json!({"jsonrpc": "2.0", "method": first, "params": object(rest)}),
         "result" => json!({"jsonrpc": "2.0", "id": parse(first), "result": object(rest)}),
-        "error" => json!({"jsonrpc": "2.0", "id": parse(first), "error": {"code": parse(second), "message": ""}}),
+        "error" => {
+            json!({"jsonrpc": "2.0", "id": parse(first), "error": {"code": parse(second), "message": ""}})
+        }
         other => panic!("no such message: {other}"),
     }
 }

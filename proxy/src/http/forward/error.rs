@@ -114,9 +114,6 @@ mod tests {
             assert_eq!(ForwardError::connect(kind.into()).failure, expected, "{kind:?}");
         }
         // EMFILE has no stable kind.
-        assert_eq!(
-            ForwardError::connect(io::Error::from_raw_os_error(24)).failure,
-            TransportFailure::Local
-        );
+        assert_eq!(ForwardError::connect(io::Error::from_raw_os_error(24)).failure, TransportFailure::Local);
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -100,9 +100,18 @@ fn is_hop(name: &HeaderName, keep: Keep) -> bool {
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     tokens(headers, &CONNECTION)
         .filter(|token| {
-            !["close", "keep-alive", "upgrade", "te", "content-length", "transfer-encoding", "host", "trailer"]
-                .iter()
-                .any(|known| token.eq_ignore_ascii_case(known))
+            ![
+                "close",
+                "keep-alive",
+                "upgrade",
+                "te",
+                "content-length",
+                "transfer-encoding",
+                "host",
+                "trailer",
+            ]
+            .iter()
+            .any(|known| token.eq_ignore_ascii_case(known))
         })
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .collect()
@@ -182,7 +191,11 @@ mod tests {
     #[test]
     fn headers_named_by_connection_go_but_not_those_the_message_needs() {
         check(PLAIN, "x: 1|connection: close, X|y: 2", "y: 2");
-        check(PLAIN, "host: h|connection: host, content-length|content-length: 2", "host: h|content-length: 2");
+        check(
+            PLAIN,
+            "host: h|connection: host, content-length|content-length: 2",
+            "host: h|content-length: 2",
+        );
         check(PLAIN, "b: 1|c: 2|connection: b", "c: 2");
     }
 

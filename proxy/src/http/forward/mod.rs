@@ -263,8 +263,7 @@ where
     target::for_http2(&mut request, &shared.settings.address)?;
     let connecting = limit(shared.settings.connect_timeout, shared.http2.stream(&shared.connector));
     let (sender, guard) = connecting.await?;
-    let response =
-        limit(shared.settings.response_timeout, http2::exchange(sender, request)).await?;
+    let response = limit(shared.settings.response_timeout, http2::exchange(sender, request)).await?;
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     Ok(Response::from_parts(parts, ResponseBody::shared(body, guard)))

@@ -92,13 +92,18 @@ mod tests {
         for link in [1, 2, 3] {
             pool.put(link, None, start);
         }
-        assert_eq!((pool.len(), pool.take(start), pool.take(start), pool.take(start)), (2, Some(3), Some(2), None));
+        assert_eq!(
+            (pool.len(), pool.take(start), pool.take(start), pool.take(start)),
+            (2, Some(3), Some(2), None)
+        );
     }
 
     #[test]
     fn a_connection_grows_too_old_by_our_time_or_the_servers() {
         let start = crate::clock::now();
-        for (server, alive, dead) in [(None, 3999, 4000), (Some(60), 3999, 4000), (Some(3), 1999, 2000), (Some(1), 499, 500)] {
+        for (server, alive, dead) in
+            [(None, 3999, 4000), (Some(60), 3999, 4000), (Some(3), 1999, 2000), (Some(1), 499, 500)]
+        {
             for (after, expected) in [(alive, Some(1)), (dead, None)] {
                 let pool = Pool::new(2, 4 * SECOND);
                 pool.put(1, server.map(Duration::from_secs), start);

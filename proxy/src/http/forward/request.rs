@@ -37,7 +37,11 @@ struct Gate {
 
 impl Gate {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if Pin::new(&mut self.opened).poll(cx).is_ready() { Poll::Ready(()) } else { self.waited.as_mut().poll(cx) }
+        if Pin::new(&mut self.opened).poll(cx).is_ready() {
+            Poll::Ready(())
+        } else {
+            self.waited.as_mut().poll(cx)
+        }
     }
 }
 

@@ -29,9 +29,16 @@ enum Kind<B: Body<Data = Bytes> + 'static> {
     /// HTTP/1: the body moves its connection itself.
     Driven(Box<Driven<B>>),
     /// HTTP/1: the connection is a task, since the request is not all sent yet.
-    Detached { body: Incoming, connection: Detached, ended: bool },
+    Detached {
+        body: Incoming,
+        connection: Detached,
+        ended: bool,
+    },
     /// HTTP/2: the connection is shared.
-    Shared { body: Incoming, _stream: StreamGuard },
+    Shared {
+        body: Incoming,
+        _stream: StreamGuard,
+    },
 }
 
 /// Held as long as a stream of a shared connection is in use.

@@ -17,13 +17,11 @@ pub(super) fn http2_to_http1<B>(request: &mut Request<B>) {
 }
 
 /// Gives the request the scheme of the way to the server and an authority: the client's, from the target or `Host`.
-pub(super) fn for_http2<B>(
-    request: &mut Request<B>,
-    address: &UpstreamAddress,
-) -> Result<(), ForwardError> {
+pub(super) fn for_http2<B>(request: &mut Request<B>, address: &UpstreamAddress) -> Result<(), ForwardError> {
     *request.version_mut() = Version::HTTP_2;
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    let host = if request.headers().contains_key(HOST) { headers::take_host(request.headers_mut()) } else { None };
+    let host =
+        if request.headers().contains_key(HOST) { headers::take_host(request.headers_mut()) } else { None };
     parts.scheme = Some(match address {
         UpstreamAddress::Tls { .. } => Scheme::HTTPS,
         UpstreamAddress::Tcp { .. } | UpstreamAddress::Unix(_) => Scheme::HTTP,

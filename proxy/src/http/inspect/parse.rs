@@ -185,7 +185,11 @@ impl Parse for Events {
                     document = Document::Empty;
                 }
                 // Room for one message is worth keeping.
-                if waiting.capacity() == 1 { waiting.clear() } else { *waiting = Vec::new() }
+                if waiting.capacity() == 1 {
+                    waiting.clear()
+                } else {
+                    *waiting = Vec::new()
+                }
                 let text = endpoint.event(event.name);
                 found(Found::Event { event: &event, document, endpoint: text.as_deref() });
             }

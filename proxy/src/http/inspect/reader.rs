@@ -68,9 +68,9 @@ impl<P: Parse> Reader<P> {
         if held == 0 && self.extra.is_none() {
             return;
         }
-        let extra = self.extra.get_or_insert_with(|| {
-            Box::new(Extra { decoding: None, captures: Reservation::empty(budget) })
-        });
+        let extra = self
+            .extra
+            .get_or_insert_with(|| Box::new(Extra { decoding: None, captures: Reservation::empty(budget) }));
         if !extra.captures.resize(held) {
             self.parser.keep_tools(false);
             // What it held until now may be gone already; if not, it goes with the message.

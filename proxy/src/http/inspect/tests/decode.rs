@@ -7,7 +7,8 @@ use super::super::decode::{Coding, Codings, Decoding};
 use super::*;
 use crate::exchange::event::NotInspected;
 
-const TEXT: &[u8] = br#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"one two one two"}]}}"#;
+const TEXT: &[u8] =
+    br#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"one two one two"}]}}"#;
 
 fn budget() -> Arc<Budget> {
     Arc::new(Budget::new(64 << 20))
@@ -177,7 +178,8 @@ fn bomb_stops_when_it_outgrows_what_it_cost() {
         let bomb = encoded(coding, &zeros);
         let doubled = encoded(coding, &bomb);
         for (list, body) in [(vec![coding], &bomb), (vec![coding, coding], &doubled)] {
-            let mut decoding = Decoding::new(codings(&list), allowance, &budget()).ok().flatten().expect("a coding");
+            let mut decoding =
+                Decoding::new(codings(&list), allowance, &budget()).ok().flatten().expect("a coding");
             let mut made = 0;
             let ended = decoding.feed(body, &mut |piece| {
                 made += piece.len() as u64;
@@ -218,7 +220,11 @@ fn decoder_without_room_says_memory_and_gives_back_what_it_had() {
         assert_eq!(roomy.used(), 0, "{name}");
         for room in [0, 1000, 43 * 1024] {
             let tight = Arc::new(Budget::new(room));
-            assert_eq!(decode(&list, &pieces, 1 << 20, &tight), Err(NotInspected::Memory), "{name} in {room}");
+            assert_eq!(
+                decode(&list, &pieces, 1 << 20, &tight),
+                Err(NotInspected::Memory),
+                "{name} in {room}"
+            );
             assert_eq!(tight.used(), 0, "{name} in {room}");
         }
     }

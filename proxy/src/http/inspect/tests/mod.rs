@@ -114,7 +114,9 @@ impl Log {
 /// Encodes with a flush after each part.
 pub(super) fn encode(coding: Coding, parts: &[&[u8]]) -> Vec<Vec<u8>> {
     match coding {
-        Coding::Gzip => flushed(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()), parts),
+        Coding::Gzip => {
+            flushed(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()), parts)
+        }
         Coding::Deflate => {
             flushed(flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default()), parts)
         }
@@ -181,9 +183,5 @@ fn zstd(parts: &[&[u8]]) -> Vec<Vec<u8>> {
     pieces
 }
 
-pub(super) const CODINGS: [(&str, Coding); 4] = [
-    ("gzip", Coding::Gzip),
-    ("deflate", Coding::Deflate),
-    ("br", Coding::Brotli),
-    ("zstd", Coding::Zstd),
-];
+pub(super) const CODINGS: [(&str, Coding); 4] =
+    [("gzip", Coding::Gzip), ("deflate", Coding::Deflate), ("br", Coding::Brotli), ("zstd", Coding::Zstd)];

@@ -38,7 +38,9 @@ fn layer() -> (InspectLayer, Arc<Ended>) {
     (InspectLayer::new(exchange, Settings::default(), connection), ended)
 }
 
-async fn echo(request: Request<TappedBody<MockBody>>) -> Result<Response<TappedBody<MockBody>>, ForwardError> {
+async fn echo(
+    request: Request<TappedBody<MockBody>>,
+) -> Result<Response<TappedBody<MockBody>>, ForwardError> {
     let (parts, body) = request.into_parts();
     let mut response = Response::new(body);
     *response.headers_mut() = parts.headers;

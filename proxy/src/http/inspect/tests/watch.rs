@@ -163,7 +163,8 @@ fn request_of_unknown_type_is_read_if_it_begins_like_json() {
 
 #[test]
 fn request_of_foreign_type_is_not_read() {
-    for kind in ["application/x-www-form-urlencoded", "text/event-stream", "multipart/form-data; boundary=x"] {
+    for kind in ["application/x-www-form-urlencoded", "text/event-stream", "multipart/form-data; boundary=x"]
+    {
         check_request(&[("content-type", kind)], &[CALL], &["request end Empty"]);
     }
 }
@@ -288,7 +289,8 @@ fn event_of_another_name_carries_no_message() {
 
 #[test]
 fn endpoint_is_learned_from_the_first_endpoint_event_only() {
-    let stream: &[u8] = b"data: hello\n\nevent: endpoint\ndata: /messages?id=1\n\nevent: endpoint\ndata: /b\n\n";
+    let stream: &[u8] =
+        b"data: hello\n\nevent: endpoint\ndata: /messages?id=1\n\nevent: endpoint\ndata: /b\n\n";
     let expected = [
         "bytes",
         "event Message Malformed -",
@@ -419,7 +421,8 @@ fn panicking_core_is_harmless_and_counted() {
     ];
     for (panics_on, expected) in cases {
         let recorder = Recorder { panics_on: Some(panics_on), ..Recorder::default() };
-        let out = drain(&mut response(&recorder, &[JSON], MockBody::new([data(ANSWER), data(" ")]), &roomy()));
+        let out =
+            drain(&mut response(&recorder, &[JSON], MockBody::new([data(ANSWER), data(" ")]), &roomy()));
         assert_eq!(out, [ANSWER, b" "]);
         assert_eq!(recorder.log.take()[1..], **expected, "{panics_on}");
     }
@@ -438,8 +441,11 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 0..300),
         Just(ANSWER.to_vec()),
         Just(event(ANSWER)),
-        (0..4_usize, 1..5_usize)
-            .prop_map(move |(coding, events)| encode(CODINGS[coding].1, &[&event(ANSWER).repeat(events)]).concat()),
+        (0..4_usize, 1..5_usize).prop_map(move |(coding, events)| encode(
+            CODINGS[coding].1,
+            &[&event(ANSWER).repeat(events)]
+        )
+        .concat()),
         (0..4_usize).prop_map(|coding| encode(CODINGS[coding].1, &[&vec![b'['; 300_000]]).concat()),
     ]
 }

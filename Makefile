@@ -1,0 +1,48 @@
+# make test    everything CI runs; installs what it needs
+# make help    all targets
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PARTS := .parts
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(PARTS)/cargo/bin/cargo-deny
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build the release binary (target/release/mcp-tap)
+	cargo build --release --bin mcp-tap
+
+.PHONY: test
+test: lint parts ## Lint, then all tests: unit, property, real third-party parts, documentation
+	cargo test --workspace --doc
+	cargo test --workspace --all-targets
+
+.PHONY: lint
+lint: $(CARGO_DENY) ## Formatting, clippy, licences and bans
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	$(CARGO_DENY) check bans licenses sources
+
+.PHONY: parts
+parts: ## Install the third-party servers, clients and tools that the tests use (into .parts/)
+	proxy/tests/parts/install
+
+.PHONY: bench
+bench: ## Compare CPU per request with a bare proxy (release build, about two minutes)
+	cargo build --release
+	target/release/mcp-loadtest compare --tap target/release/mcp-tap
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	cargo clean
+	rm -rf $(PARTS)
+
+# Built from source once; there is no binary package of it.
+$(CARGO_DENY):
+	cargo install --quiet --locked --root $(PARTS)/cargo cargo-deny --version $(CARGO_DENY_VERSION)

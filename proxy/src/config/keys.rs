@@ -1,0 +1,125 @@
+//! Every setting: its name in the file, and with it the flag and the environment variable.
+
+/// One setting. The file key is `name`; the flag is `--name` with dashes; the variable is `MCP_TAP_NAME`.
+#[derive(Debug)]
+pub struct Key {
+    /// Name in the configuration file, in snake case.
+    pub name: &'static str,
+    /// What stands for the value in `--help`.
+    pub value: &'static str,
+    /// The value taken when nothing is said, as one would write it; empty for "none".
+    pub default: &'static str,
+    /// What it does, for `--help`.
+    pub help: &'static str,
+}
+
+/// Variables with this prefix are ours, but for those that Kubernetes sets for a Service called `mcp-tap`.
+pub const ENVIRONMENT_PREFIX: &str = "MCP_TAP_";
+
+impl Key {
+    /// The command-line flag, without the leading dashes.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// The environment variable.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{ENVIRONMENT_PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+}
+
+macro_rules! keys {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $value:literal, $default:literal, $help:literal;)*) => {
+        $($(#[$doc])* pub const $constant: Key =
+            Key { name: $name, value: $value, default: $default, help: $help };)*
+
+        /// All settings, in the order of `--help`.
+        pub const ALL: &[&Key] = &[$(&$constant),*];
+    };
+}
+
+keys! {
+    /// Where the server is.
+    UPSTREAM = "upstream", "URL", "",
+        "The MCP server: http://HOST:PORT, https://HOST[:PORT], or unix:/PATH. Required.";
+    /// HTTP version towards the server.
+    UPSTREAM_PROTOCOL = "upstream_protocol", "http1|http2", "http1",
+        "HTTP version spoken to the server; http2 needs no upgrade (prior knowledge, or ALPN on https).";
+    /// Extra trust anchors.
+    UPSTREAM_CA = "upstream_ca", "FILE", "",
+        "PEM file with the certificate authorities to trust for an https upstream, instead of the system's.";
+    /// Traffic address.
+    LISTEN = "listen", "ADDRESS", "127.0.0.1:8080",
+        "Where clients connect; port 0 lets the system choose.";
+    /// Admin address.
+    ADMIN = "admin", "ADDRESS", "127.0.0.1:9464",
+        "Where /metrics, /operations, /catalogue, /livez, /readyz and POST /drain are served.";
+    /// Worker threads.
+    WORKERS = "workers", "N", "auto",
+        "Threads that carry traffic, each with its own listener and connections to the server; auto is one per core, at most 4.";
+    /// Constant label.
+    NAME = "name", "NAME", "",
+        "Value of the mcp_server label on every metric; the upstream's host and port when not given.";
+    /// Info label.
+    ENVIRONMENT = "environment", "NAME", "",
+        "Deployment environment, for mcp_server_info.";
+    /// Info label.
+    REGION = "region", "NAME", "",
+        "Region, for mcp_server_info.";
+    /// Client label.
+    CLIENT_ID = "client_id", "hash|name|off", "hash",
+        "What the client_id label shows: 8 hex digits of a SHA-256, the client's own name, or nothing.";
+    /// Identity header.
+    CLIENT_ID_HEADER = "client_id_header", "HEADER", "",
+        "Request header whose value identifies the caller; the name in clientInfo when not given.";
+    /// Drain time.
+    DRAIN_TIME = "drain_time", "DURATION", "25s",
+        "How long open requests and streams may go on after SIGTERM or POST /drain.";
+    /// Connect deadline.
+    CONNECT_TIMEOUT = "connect_timeout", "DURATION", "off",
+        "Longest wait for a connection to the server; after it the client gets 504.";
+    /// Response deadline.
+    RESPONSE_TIMEOUT = "response_timeout", "DURATION", "off",
+        "Longest wait for the server's response head; after it the client gets 504.";
+    /// Pool idle time.
+    IDLE_TIMEOUT = "idle_timeout", "DURATION", "4s",
+        "How long an unused connection to the server is kept; keep it below the server's own keep-alive time (Node: 5s).";
+    /// Scan limit.
+    MESSAGE_LIMIT = "message_limit", "SIZE", "16MiB",
+        "Longest JSON document that is read; longer ones are forwarded and counted as not inspected.";
+    /// Inspection memory.
+    INSPECTION_MEMORY = "inspection_memory", "SIZE", "64MiB",
+        "Memory that inspection may hold for all bodies together; without room bodies are forwarded and counted.";
+    /// Tool label bound.
+    MAX_TOOLS = "max_tools", "N", "200",
+        "Most tool names that become labels; further ones are counted as _other.";
+    /// Client label bound.
+    MAX_CLIENTS = "max_clients", "N", "100",
+        "Most clients that become labels; further ones are counted as _other.";
+    /// Complexity overrides.
+    COMPLEXITY = "complexity", "TOOL=LEVEL,...", "",
+        "Tools whose complexity label is fixed to low, medium or high instead of judged by their arguments.";
+    /// Log format.
+    LOG_FORMAT = "log_format", "text|json", "text",
+        "Format of the log on standard error.";
+    /// Log level.
+    LOG_LEVEL = "log_level", "LEVEL", "info",
+        "Least severe lines of the log: error, warn, info, debug or trace.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_spell_flag_and_variable() {
+        let mut names: Vec<_> = ALL.iter().map(|key| key.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        assert_eq!(RESPONSE_TIMEOUT.flag(), "response-timeout");
+        assert_eq!(RESPONSE_TIMEOUT.variable(), "MCP_TAP_RESPONSE_TIMEOUT");
+    }
+}

@@ -1,0 +1,85 @@
+//! Settings: from flags, variables and one YAML file, in that order of precedence, to what the modules need.
+
+pub mod keys;
+pub mod problem;
+pub mod raw;
+mod resolve;
+mod value;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::http::{forward, inspect, server};
+use crate::telemetry;
+
+use keys::Key;
+use problem::Problems;
+use raw::RawConfig;
+
+/// Checked and resolved: no option is left to interpret.
+#[derive(Debug)]
+pub struct Config {
+    /// Where and how clients are served.
+    pub server: server::Settings,
+    /// How the MCP server is reached.
+    pub upstream: forward::Settings,
+    /// What is looked at, and how much of it.
+    pub inspect: inspect::Settings,
+    /// Names and bounds of what is recorded.
+    pub telemetry: telemetry::Settings,
+    /// Where the admin port listens.
+    pub admin: SocketAddr,
+    /// The sidecar's own log.
+    pub log: LogSettings,
+}
+
+/// The sidecar's own log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LogFormat,
+    /// The least severe lines shown.
+    pub level: tracing::Level,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A configuration and what is worth a warning about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Variables with our prefix that are no setting.
+    pub unknown_variables: Vec<String>,
+}
+
+/// Reads all sources and checks them together.
+///
+/// # Errors
+/// All problems of all sources.
+pub fn load(
+    flags: impl Iterator<Item = (&'static Key, String)>,
+    file: Option<&Path>,
+) -> Result<Loaded, Problems> {
+    let mut raw = RawConfig::default();
+    let mut problems = Problems::default();
+    raw.add_flags(flags);
+    let unknown_variables = raw.add_variables(std::env::vars_os().filter_map(readable));
+    if let Some(file) = file {
+        raw.add_file(file, &mut problems);
+    }
+    Ok(Loaded { config: resolve::resolve(&raw, problems)?, unknown_variables })
+}
+
+/// A variable whose name and value are Unicode; others cannot be ours.
+fn readable((name, value): (OsString, OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}

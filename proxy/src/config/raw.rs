@@ -1,0 +1,179 @@
+//! Exactly what flags, environment and file said, each value with the place it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use super::keys::{self, Key};
+use super::problem::{Problem, Problems};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A command-line flag.
+    Flag(String),
+    /// An environment variable.
+    Variable(String),
+    /// A key of the configuration file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line of the value, from 1.
+        line: u64,
+        /// The key.
+        key: String,
+    },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "--{flag}"),
+            Self::Variable(variable) => f.write_str(variable),
+            Self::File { path, line, key } => write!(f, "{}:{line}: {key}", path.display()),
+        }
+    }
+}
+
+/// One value as it was written. A mapping in the file is kept as pairs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RawValue {
+    /// A scalar.
+    Text(String),
+    /// A mapping of scalars.
+    Pairs(Vec<(String, String)>),
+}
+
+/// All values that were given: the one of highest precedence per key (flag, then variable, then file).
+#[derive(Debug, Default)]
+pub struct RawConfig {
+    values: BTreeMap<&'static str, (RawValue, Source)>,
+}
+
+impl RawConfig {
+    /// The value of a key and its source, if it was given.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<(&RawValue, &Source)> {
+        self.values.get(key.name).map(|(value, source)| (value, source))
+    }
+
+    /// Takes the flags that were given, as pairs of key and text. They go before all else.
+    pub fn add_flags(&mut self, flags: impl IntoIterator<Item = (&'static Key, String)>) {
+        for (key, text) in flags {
+            self.add(key, RawValue::Text(text), Source::Flag(key.flag()));
+        }
+    }
+
+    /// Takes the variables that are ours. An empty one counts as not set, as is usual in containers.
+    /// Gives the names with our prefix that are no setting: Kubernetes makes such ones for a Service called
+    /// `mcp-tap`, so they are worth a warning, not a failure.
+    pub fn add_variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for (variable, text) in variables {
+            if !variable.starts_with(keys::ENVIRONMENT_PREFIX) || text.is_empty() {
+                continue;
+            }
+            match keys::ALL.iter().find(|key| key.variable() == variable) {
+                Some(key) => self.add(key, RawValue::Text(text), Source::Variable(variable)),
+                None => unknown.push(variable),
+            }
+        }
+        unknown.sort_unstable();
+        unknown
+    }
+
+    /// Takes a configuration file: a YAML mapping of keys to values. An empty file is an empty mapping.
+    pub fn add_file(&mut self, path: &Path, problems: &mut Problems) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                return problems.push(Problem::new(path.display(), format!("cannot be read: {error}")));
+            }
+        };
+        if text.trim().is_empty() {
+            return;
+        }
+        match serde_saphyr::from_str::<BTreeMap<String, Spanned<Value>>>(&text) {
+            Ok(entries) => {
+                for (name, value) in entries {
+                    self.add_entry(path, name, value, problems);
+                }
+            }
+            Err(error) => {
+                problems
+                    .push(Problem::new(path.display(), format!("is no YAML mapping of settings: {error}")));
+            }
+        }
+    }
+
+    fn add_entry(&mut self, path: &Path, name: String, value: Spanned<Value>, problems: &mut Problems) {
+        let source = Source::File { path: path.to_owned(), line: value.referenced.line(), key: name.clone() };
+        let Some(key) = keys::ALL.iter().find(|key| key.name == name) else {
+            let remedy = nearest(&name).map_or_else(
+                || "see mcp-tap run --help for the settings".to_owned(),
+                |near| format!("did you mean {near}?"),
+            );
+            return problems.push(Problem::new(source, format!("there is no such setting; {remedy}")));
+        };
+        match raw_value(value.value) {
+            Some(Some(value)) => self.add(key, value, source),
+            // A key without a value means the default.
+            Some(None) => {}
+            None => problems.push(Problem::new(source, "must be one value, or a mapping of names to values")),
+        }
+    }
+
+    fn add(&mut self, key: &Key, value: RawValue, source: Source) {
+        self.values.entry(key.name).or_insert((value, source));
+    }
+}
+
+/// A YAML value as a raw one: `None` for shapes that no setting has, `Some(None)` for null.
+fn raw_value(value: Value) -> Option<Option<RawValue>> {
+    let value = match value {
+        Value::Null => return Some(None),
+        Value::Object(entries) => {
+            let pairs: Option<Vec<_>> =
+                entries.into_iter().map(|(name, value)| Some((name, scalar(value)?))).collect();
+            RawValue::Pairs(pairs?)
+        }
+        other => RawValue::Text(scalar(other)?),
+    };
+    Some(Some(value))
+}
+
+fn scalar(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// The setting whose name differs least from what was written, if it is near enough to be meant.
+fn nearest(name: &str) -> Option<&'static str> {
+    keys::ALL
+        .iter()
+        .map(|key| (distance(name, key.name), key.name))
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, name)| name)
+}
+
+/// Edit distance of two short ASCII names.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.bytes().enumerate() {
+            let substituted = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}

@@ -1,0 +1,195 @@
+//! From what was written to a checked [`Config`]: all problems are found before any is told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::keys::{self, Key};
+use super::problem::{Problem, Problems};
+use super::raw::{RawConfig, RawValue};
+use super::value::{self, Expected};
+use super::{Config, LogSettings};
+use crate::http::forward::{self, UpstreamAddress};
+use crate::http::inspect::{self, Budget};
+use crate::http::server;
+use crate::telemetry::{self, Complexity};
+
+/// Reads every setting; gives all problems at once if there are any.
+pub(super) fn resolve(raw: &RawConfig, problems: Problems) -> Result<Config, Problems> {
+    let mut reader = Reader { raw, problems };
+    let upstream = reader.upstream();
+    let server = reader.server();
+    let admin = reader.read(&keys::ADMIN, value::address);
+    reader.distinct(server.listen, admin);
+    let inspect = reader.inspect();
+    let log = LogSettings {
+        format: reader.read(&keys::LOG_FORMAT, value::log_format),
+        level: reader.read(&keys::LOG_LEVEL, value::log_level),
+    };
+    let telemetry = reader.telemetry(upstream.as_ref());
+    match upstream {
+        Some(upstream) if reader.problems.is_empty() => {
+            Ok(Config { server, upstream, inspect, telemetry, admin, log })
+        }
+        _ => Err(reader.problems),
+    }
+}
+
+/// Reads single settings and gathers what is wrong with them.
+struct Reader<'a> {
+    raw: &'a RawConfig,
+    problems: Problems,
+}
+
+impl Reader<'_> {
+    fn upstream(&mut self) -> Option<forward::Settings> {
+        if self.raw.get(&keys::UPSTREAM).is_none() {
+            let what = "is required: the URL of the MCP server, for example --upstream http://127.0.0.1:3001";
+            self.problems.push(Problem::new("--upstream", what));
+        }
+        let address = self.optional(&keys::UPSTREAM, value::upstream);
+        let protocol = self.read(&keys::UPSTREAM_PROTOCOL, value::upstream_protocol);
+        let ca_file = self.ca_file(address.as_ref());
+        let connect_timeout = self.read(&keys::CONNECT_TIMEOUT, value::optional_duration);
+        let response_timeout = self.read(&keys::RESPONSE_TIMEOUT, value::optional_duration);
+        let idle_timeout = self.read(&keys::IDLE_TIMEOUT, value::duration);
+        Some(forward::Settings {
+            protocol,
+            ca_file,
+            connect_timeout,
+            response_timeout,
+            idle_timeout,
+            ..forward::Settings::new(address?)
+        })
+    }
+
+    fn ca_file(&mut self, address: Option<&UpstreamAddress>) -> Option<PathBuf> {
+        let file = self.optional(&keys::UPSTREAM_CA, value::file)?;
+        if let (Some((_, source)), Some(UpstreamAddress::Tcp { .. } | UpstreamAddress::Unix(_))) =
+            (self.raw.get(&keys::UPSTREAM_CA), address)
+        {
+            let what = "is only used with an https upstream; leave it out, or write https:// in upstream";
+            self.problems.push(Problem::new(source, what));
+        }
+        Some(file)
+    }
+
+    fn server(&mut self) -> server::Settings {
+        server::Settings {
+            listen: self.read(&keys::LISTEN, value::address),
+            workers: self.read(&keys::WORKERS, value::workers),
+            drain: self.read(&keys::DRAIN_TIME, value::duration),
+        }
+    }
+
+    /// Two listeners on one port would be told apart by the system only when the second one fails.
+    fn distinct(&mut self, listen: SocketAddr, admin: SocketAddr) {
+        if listen == admin && listen.port() != 0 {
+            let what = format!("{admin} is the address of listen too; give the admin port one of its own");
+            match self.raw.get(&keys::ADMIN).or(self.raw.get(&keys::LISTEN)) {
+                Some((_, source)) => self.problems.push(Problem::new(source, what)),
+                None => self.problems.push(Problem::new("--admin", what)),
+            }
+        }
+    }
+
+    fn inspect(&mut self) -> inspect::Settings {
+        let memory = self.read(&keys::INSPECTION_MEMORY, value::size);
+        inspect::Settings {
+            message_limit: self.read(&keys::MESSAGE_LIMIT, value::size),
+            // A 32-bit machine cannot hold more than its address space anyway.
+            memory: Arc::new(Budget::new(usize::try_from(memory).unwrap_or(usize::MAX))),
+            identity_header: self.optional(&keys::CLIENT_ID_HEADER, header_name),
+            ..inspect::Settings::default()
+        }
+    }
+
+    fn telemetry(&mut self, upstream: Option<&forward::Settings>) -> telemetry::Settings {
+        let name = self.optional(&keys::NAME, value::label);
+        telemetry::Settings {
+            server_name: name
+                .or_else(|| upstream.map(|upstream| authority(&upstream.address)))
+                .unwrap_or_default(),
+            environment: self.optional(&keys::ENVIRONMENT, value::label).unwrap_or_default(),
+            region: self.optional(&keys::REGION, value::label).unwrap_or_default(),
+            client_id: self.read(&keys::CLIENT_ID, value::client_id),
+            max_tools: self.read(&keys::MAX_TOOLS, value::count),
+            max_clients: self.read(&keys::MAX_CLIENTS, value::count),
+            complexity: self.complexity().into_iter().collect(),
+            ..telemetry::Settings::default()
+        }
+    }
+
+    /// `TOOL=LEVEL,...` from a flag or variable, a mapping from the file.
+    fn complexity(&mut self) -> Vec<(String, Complexity)> {
+        const PAIRS: &str = "is not TOOL=LEVEL; write for example search=high,echo=low";
+        let Some((value, source)) = self.raw.get(&keys::COMPLEXITY) else { return Vec::new() };
+        let mut pairs = Vec::new();
+        match value {
+            RawValue::Pairs(given) => pairs.clone_from(given),
+            RawValue::Text(text) => {
+                for pair in text.split(',') {
+                    match pair.rsplit_once('=') {
+                        Some((tool, level)) => pairs.push((tool.to_owned(), level.to_owned())),
+                        None => self.problems.push(Problem::new(source, format!("{pair:?} {PAIRS}"))),
+                    }
+                }
+            }
+        }
+        let mut levels = Vec::new();
+        for (tool, level) in pairs {
+            match value::complexity(&level) {
+                Ok(level) => levels.push((tool, level)),
+                Err(expected) => {
+                    self.problems
+                        .push(Problem::new(source, format!("{level:?} for {tool:?} is not {expected}")));
+                }
+            }
+        }
+        levels
+    }
+
+    /// The value of a setting that has a default. Where it is wrong the default stands in, so that reading goes on.
+    fn read<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> T {
+        self.optional(key, parse).unwrap_or_else(|| {
+            parse(key.default).unwrap_or_else(|_| unreachable!("a default is valid: see the test"))
+        })
+    }
+
+    /// The value of a setting, if it was given and is right.
+    fn optional<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> Option<T> {
+        let (value, source) = self.raw.get(key)?;
+        let RawValue::Text(text) = value else {
+            self.problems.push(Problem::new(source, "must be one value, not a mapping"));
+            return None;
+        };
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(expected) => {
+                self.problems.push(Problem::new(source, format!("{text:?} is not {expected}")));
+                None
+            }
+        }
+    }
+}
+
+fn header_name(text: &str) -> Result<HeaderName, Expected> {
+    text.parse().map_err(|_| "a header name; write for example x-user")
+}
+
+/// The upstream as the constant label shows it.
+fn authority(address: &UpstreamAddress) -> String {
+    match address {
+        UpstreamAddress::Tcp { host, port } | UpstreamAddress::Tls { host, port } if host.contains(':') => {
+            format!("[{host}]:{port}")
+        }
+        UpstreamAddress::Tcp { host, port } | UpstreamAddress::Tls { host, port } => format!("{host}:{port}"),
+        UpstreamAddress::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+//! From texts to settings and to problems.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::http::forward::UpstreamProtocol;
+
+/// Settings from flags written as `name value`.
+fn from_flags(flags: &[(&Key, &str)]) -> Result<Config, Problems> {
+    let mut raw = RawConfig::default();
+    raw.add_flags(flags.iter().map(|(key, text)| {
+        let key = *keys::ALL.iter().find(|known| known.name == key.name).expect("a known key");
+        (key, (*text).to_owned())
+    }));
+    resolve(&raw, Problems::default())
+}
+
+fn problems_of(flags: &[(&Key, &str)]) -> String {
+    from_flags(flags).map(|_| ()).expect_err("something is wrong").to_string()
+}
+
+const UPSTREAM: (&Key, &str) = (&keys::UPSTREAM, "http://127.0.0.1:3001");
+
+#[test]
+fn every_default_is_valid_and_the_upstream_alone_is_a_complete_start() {
+    let config = from_flags(&[UPSTREAM]).expect("nothing else is required");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.admin.to_string(), "127.0.0.1:9464");
+    assert_eq!(config.server.drain, Duration::from_secs(25));
+    assert_eq!(config.telemetry.server_name, "127.0.0.1:3001");
+    assert_eq!(config.upstream.response_timeout, None);
+    assert_eq!(config.upstream.protocol, UpstreamProtocol::Http1);
+}
+
+#[test]
+fn upstreams_are_urls_without_a_path() {
+    let tcp = |host: &str, port| UpstreamAddress::Tcp { host: host.into(), port };
+    let tls = |host: &str, port| UpstreamAddress::Tls { host: host.into(), port };
+    let cases = [
+        ("http://localhost:3001", Some(tcp("localhost", 3001))),
+        ("http://localhost:3001/", Some(tcp("localhost", 3001))),
+        ("http://example.com", Some(tcp("example.com", 80))),
+        ("http://[::1]:99", Some(tcp("::1", 99))),
+        ("https://example.com", Some(tls("example.com", 443))),
+        ("HTTPS://example.com:8443", Some(tls("example.com", 8443))),
+        ("unix:/run/mcp.sock", Some(UpstreamAddress::Unix("/run/mcp.sock".into()))),
+        ("unix:relative.sock", None),
+        ("unix:", None),
+        ("http://localhost:3001/mcp", None),
+        ("http://user@localhost:3001", None),
+        ("http://localhost:0", None),
+        ("localhost:3001", None),
+        ("ftp://localhost", None),
+        ("", None),
+    ];
+    for (text, expected) in cases {
+        let address = from_flags(&[(&keys::UPSTREAM, text)]).ok().map(|config| config.upstream.address);
+        assert_eq!(address, expected, "{text}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_place_value_and_remedy() {
+    let text = problems_of(&[
+        (&keys::UPSTREAM, "http://localhost:3001/mcp"),
+        (&keys::LISTEN, "8080"),
+        (&keys::WORKERS, "many"),
+        (&keys::DRAIN_TIME, "25"),
+        (&keys::MESSAGE_LIMIT, "huge"),
+        (&keys::CLIENT_ID, "full"),
+        (&keys::COMPLEXITY, "echo=low,search=extreme,broken"),
+        (&keys::LOG_LEVEL, "loud"),
+    ]);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_missing_upstream_is_named_with_an_example() {
+    insta::assert_snapshot!(problems_of(&[]), @r"
+    1 problem in the configuration:
+      --upstream: is required: the URL of the MCP server, for example --upstream http://127.0.0.1:3001
+    ");
+}
+
+#[test]
+fn one_address_for_traffic_and_admin_is_a_problem() {
+    let text = problems_of(&[UPSTREAM, (&keys::LISTEN, "127.0.0.1:9000"), (&keys::ADMIN, "127.0.0.1:9000")]);
+    assert!(text.contains("--admin: 127.0.0.1:9000 is the address of listen too"), "{text}");
+}
+
+#[test]
+fn flags_go_before_variables_and_variables_before_the_file() {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    writeln!(
+        file,
+        "upstream: http://file:1\nname: from-file\nregion: from-file\nworkers: 3\ncomplexity: {{echo: low}}"
+    )
+    .expect("it is written");
+    let mut raw = RawConfig::default();
+    let mut problems = Problems::default();
+    raw.add_flags([(&keys::UPSTREAM, "http://flag:1".to_owned())]);
+    let unknown = raw.add_variables([
+        ("MCP_TAP_UPSTREAM".to_owned(), "http://variable:1".to_owned()),
+        ("MCP_TAP_NAME".to_owned(), "from-variable".to_owned()),
+        ("MCP_TAP_REGION".to_owned(), String::new()),
+        ("MCP_TAP_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned()),
+    ]);
+    raw.add_file(file.path(), &mut problems);
+    let config = resolve(&raw, problems).expect("it is right");
+    assert_eq!(unknown, ["MCP_TAP_SERVICE_HOST"]);
+    assert_eq!(config.upstream.address, UpstreamAddress::Tcp { host: "flag".into(), port: 1 });
+    assert_eq!(config.telemetry.server_name, "from-variable");
+    assert_eq!(config.telemetry.region, "from-file");
+    assert_eq!(config.server.workers, 3);
+    assert_eq!(config.telemetry.complexity.get("echo"), Some(&Complexity::Low));
+}
+
+#[test]
+fn problems_of_the_file_name_file_line_and_key() {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    writeln!(file, "upstream: http://localhost:1\n\nworker: 3\nworkers: many\nlisten: [1, 2]")
+        .expect("it is written");
+    let mut raw = RawConfig::default();
+    let mut problems = Problems::default();
+    raw.add_file(file.path(), &mut problems);
+    let text = resolve(&raw, problems).map(|_| ()).expect_err("three are wrong").to_string();
+    let text = text.replace(&file.path().display().to_string(), "tap.yaml");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn unreadable_and_foreign_files_are_problems() {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    writeln!(file, "- a\n- b").expect("it is written");
+    for path in [file.path(), Path::new("does-not-exist.yaml")] {
+        let mut raw = RawConfig::default();
+        let mut problems = Problems::default();
+        raw.add_file(path, &mut problems);
+        let text = problems.to_string();
+        assert!(text.contains(&path.display().to_string()), "{text}");
+    }
+}

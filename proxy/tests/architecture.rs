@@ -1,0 +1,180 @@
+//! The borders of style-examples.md §2, read from the sources: who may name what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder or file below `src/`, and what its code must never name.
+struct Border {
+    place: &'static str,
+    except: &'static [&'static str],
+    forbidden: &'static [&'static str],
+    why: &'static str,
+}
+
+const IO: &[&str] = &[
+    "tokio",
+    "hyper",
+    "hyper_util",
+    "http",
+    "http_body",
+    "tower",
+    "socket2",
+    "rustls",
+    "metrics",
+    "std::net",
+    "std::fs",
+    "std::io",
+];
+
+const BORDERS: &[Border] = &[
+    Border { place: "protocol", except: &[], forbidden: IO, why: "parsers are pure" },
+    Border {
+        place: "protocol",
+        except: &[],
+        forbidden: &[
+            "crate::exchange",
+            "crate::http",
+            "crate::telemetry",
+            "crate::admin",
+            "crate::config",
+            "crate::app",
+            "crate::clock",
+        ],
+        why: "imports go http, telemetry -> exchange -> protocol",
+    },
+    Border {
+        place: "exchange",
+        except: &["exchange/handle.rs"],
+        forbidden: &["crate::clock"],
+        why: "time is an argument",
+    },
+    Border { place: "exchange", except: &[], forbidden: IO, why: "the core is pure state" },
+    Border {
+        place: "exchange",
+        except: &[],
+        forbidden: &["crate::http", "crate::telemetry", "crate::admin", "crate::config", "crate::app"],
+        why: "imports go http, telemetry -> exchange -> protocol",
+    },
+    Border {
+        place: "telemetry",
+        except: &[],
+        forbidden: &["crate::http", "crate::admin", "crate::config", "crate::app", "hyper", "tower"],
+        why: "telemetry records events and knows no transport",
+    },
+    Border {
+        place: "http",
+        except: &[],
+        forbidden: &["crate::telemetry", "crate::admin", "crate::config", "crate::app", "metrics"],
+        why: "the traffic path meets telemetry only through the exchange's sink",
+    },
+    Border {
+        place: "admin",
+        except: &[],
+        forbidden: &["crate::config", "crate::app"],
+        why: "modules own their settings",
+    },
+    Border {
+        place: "",
+        except: &["main.rs", "app.rs", "app", "cli.rs", "config"],
+        forbidden: &["crate::config", "crate::app", "crate::cli"],
+        why: "only main and app import config and app",
+    },
+    Border {
+        place: "",
+        except: &["telemetry", "lib.rs"],
+        forbidden: &["metrics"],
+        why: "one place records metrics",
+    },
+    Border {
+        place: "",
+        except: &["clock.rs"],
+        forbidden: &["Instant::now", "SystemTime::now"],
+        why: "only clock.rs reads the clock",
+    },
+];
+
+#[test]
+fn no_module_names_what_lies_behind_its_border() {
+    let mut found = Vec::new();
+    for border in BORDERS {
+        for (path, code) in sources(border.place) {
+            if border.except.iter().any(|except| Path::new(&path).starts_with(except)) {
+                continue;
+            }
+            for (number, line) in code.lines().enumerate() {
+                let Some(name) = border.forbidden.iter().find(|name| names(line, name)) else { continue };
+                found.push(format!("src/{path}:{}: names `{name}`, but {}", number + 1, border.why));
+            }
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn files_stay_small() {
+    let long: Vec<_> = sources("")
+        .into_iter()
+        .map(|(path, code)| (code.lines().count(), path))
+        .filter(|(lines, _)| *lines > 500)
+        .collect();
+    assert!(long.is_empty(), "files over 500 lines: {long:?}");
+}
+
+#[test]
+fn a_forbidden_name_is_found_and_a_longer_one_is_not() {
+    assert!(names("use tokio::time;", "tokio"));
+    assert!(names("    let x = std::time::Instant::now();", "Instant::now"));
+    assert!(!names("use metrics_util::Registry;", "metrics"));
+    assert!(!names("use crate::telemetry::metrics::Handles;", "metrics"));
+    assert!(!names("// tokio is not used here", "tokio"));
+    assert!(!names("use crate::http::inspect;", "http"));
+}
+
+/// Whether a line of code names a crate or path: as a whole word, at the start of a path, outside comments.
+fn names(line: &str, name: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = &code[at + name.len()..];
+        let starts = before.is_none_or(|c| {
+            !c.is_alphanumeric() && c != '_' && (c != ':' || name.starts_with(char::is_uppercase))
+        });
+        let is_path = name.contains("::")
+            || after.starts_with("::")
+            || after.starts_with('!')
+            || after.starts_with(';');
+        let ends = after.chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        starts && is_path && ends
+    })
+}
+
+/// All sources below `src/<place>`, as paths relative to `src/` and code without unit tests.
+fn sources(place: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root.join(place), &mut files);
+    files.sort();
+    files
+        .into_iter()
+        .filter(|path| {
+            !path.components().any(|part| part.as_os_str() == "tests") && !path.ends_with("tests.rs")
+        })
+        .map(|path| {
+            let code = fs::read_to_string(&path).expect("a source file can be read");
+            let code = code.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            let relative = path.strip_prefix(&root).expect("it lies below src").display().to_string();
+            (relative, code)
+        })
+        .collect()
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("its entries can be read").path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
