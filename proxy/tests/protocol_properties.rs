@@ -95,8 +95,8 @@ proptest! {
         for chunk in pieces(&bytes, &cuts) {
             decoder.feed(chunk, &mut |_| {});
         }
-        TraceParent::parse(&bytes);
-        TraceState::parse([bytes.as_slice()]);
+        let _ = TraceParent::parse(&bytes);
+        let _ = TraceState::parse([bytes.as_slice()]);
     }
 
     #[test]

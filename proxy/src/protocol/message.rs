@@ -39,7 +39,8 @@ pub struct Message {
     pub findings: Findings,
 }
 
-/// What a message is (mcp-wire.md §2). `method` decides first, then `error`, then `result`.
+/// What a message is (mcp-wire.md §2). `method` decides first (if it is a string), then `error` (if it is not `null`),
+/// then `result`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum MessageKind {
     /// `method` and `id` (even a `null` one).
@@ -114,7 +115,7 @@ pub struct Params {
     pub wants_task: bool,
     /// Hash of `params.requestState` (2026-07-28 retry after `input_required`).
     pub request_state: Option<u64>,
-    /// Whether `params.cursor` is present (a later page of a list).
+    /// Whether `params.cursor` is present and not `null` (a later page of a list).
     pub cursor: bool,
     /// Facts from `params._meta`.
     pub meta: Meta,
@@ -155,13 +156,13 @@ pub struct Answer {
     pub code: Option<i64>,
     /// `result.isError` is the boolean `true`; any other value is not an error (mcp-wire.md §14).
     pub is_error: bool,
-    /// `result.resultType`; `None` when absent.
+    /// `result.resultType`; `None` when absent or `null`.
     pub result_type: Option<ResultType>,
     /// Hash of `result.requestState`.
     pub request_state: Option<u64>,
     /// What `result.content` and `result.structuredContent` hold.
     pub content: Content,
-    /// A task in `result.task` (2025-11-25) or flat in `result` (2026-07-28 and `tasks/get`).
+    /// A task flat in `result` (2026-07-28 and `tasks/get`), else in `result.task` (2025-11-25); only with a `taskId`.
     pub task: Option<Box<Task>>,
     /// The raw JSON text of `result.tools` when it is an array of at most [`limits::TOOLS`] bytes.
     pub tools: Option<Box<[u8]>>,
@@ -203,7 +204,8 @@ pub struct Content {
     pub other: u64,
     /// Bytes of `structuredContent`; `None` when absent.
     pub structured: Option<u64>,
-    /// Bytes of the strings that a model reads: `text` members of `text` elements and of embedded resources.
+    /// Bytes of the strings that a model reads: `text` members of `text` elements and of embedded resources. As spelled
+    /// on the wire, without the quotes: an escape counts with all its characters.
     pub readable: u64,
 }
 

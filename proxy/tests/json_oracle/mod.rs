@@ -66,7 +66,7 @@ impl<'a> Both<'a> {
     }
 
     fn kept(&self, key: &str, cap: usize) -> Option<CompactString> {
-        self.text(key).map(|text| CompactString::new(&text[..text.floor_char_boundary(cap)]))
+        self.text(key).map(|text| CompactString::new(cut(&text, cap)))
     }
 
     fn integer(&self, key: &str) -> Option<i64> {
@@ -115,6 +115,16 @@ impl<'a> Both<'a> {
     fn hash(&self, key: &str) -> Option<u64> {
         self.text(key).map(|text| fingerprint(text.as_bytes()))
     }
+}
+
+/// The characters that are whole within `cap` bytes.
+fn cut(text: &str, cap: usize) -> &str {
+    let end = text
+        .char_indices()
+        .map(|(at, character)| at + character.len_utf8())
+        .take_while(|end| *end <= cap)
+        .last();
+    &text[..end.unwrap_or(0)]
 }
 
 /// The integer that a number is, by writing it out.

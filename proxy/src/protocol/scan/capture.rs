@@ -43,6 +43,12 @@ impl Capture {
     /// A piece of the value's text.
     #[inline]
     pub(super) fn write(&mut self, bytes: &[u8], facts: &mut Facts) {
+        if !matches!(self.raw, Raw::Nothing) {
+            self.take(bytes, facts);
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], facts: &mut Facts) {
         match &mut self.raw {
             Raw::Nothing => {}
             Raw::Arguments(hash) => hash.write(bytes),
@@ -63,7 +69,14 @@ impl Capture {
     }
 
     /// The value is over: `size` bytes, nested so deep.
+    #[inline]
     pub(super) fn end(&mut self, size: u64, depth: u64, facts: &mut Facts) {
+        if !matches!(self.raw, Raw::Nothing) {
+            self.keep(size, depth, facts);
+        }
+    }
+
+    fn keep(&mut self, size: u64, depth: u64, facts: &mut Facts) {
         match std::mem::replace(&mut self.raw, Raw::Nothing) {
             Raw::Nothing => {}
             Raw::Arguments(hash) => {

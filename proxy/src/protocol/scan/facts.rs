@@ -30,6 +30,13 @@ pub(super) struct Facts {
     version_2: bool,
     has_result: bool,
     has_error: bool,
+    result: ResultFacts,
+    element: Element,
+}
+
+/// What is read of a result before it is known what it means.
+#[derive(Debug, Default)]
+struct ResultFacts {
     /// Task members that stand in `result` itself.
     flat: TaskFacts,
     /// Those of `result.task`.
@@ -38,7 +45,6 @@ pub(super) struct Facts {
     inner_code: Option<i64>,
     /// `serverInfo` of `result._meta`; that of `result` goes first.
     meta_server: Option<Box<Implementation>>,
-    element: Element,
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +98,7 @@ impl Facts {
             Slot::ParamsClient if is_object => params.client = Some(Box::default()),
             Slot::MetaClient if is_object => params.meta.client = Some(Box::default()),
             Slot::ResultServer if is_object => answer.server = Some(Box::default()),
-            Slot::MetaServer if is_object => self.meta_server = Some(Box::default()),
+            Slot::MetaServer if is_object => self.result.meta_server = Some(Box::default()),
             _ => {}
         }
     }
@@ -118,8 +124,15 @@ impl Facts {
             Slot::ResultVersion => self.message.answer.protocol_version = Some(Version::parse(bytes)),
             Slot::ResultType => self.message.answer.result_type = Some(ResultType::parse(bytes)),
             Slot::ParamsStatus => self.message.params.task_status = Some(TaskStatus::parse(bytes)),
-            Slot::FlatStatus => self.flat.status = Some(TaskStatus::parse(bytes)),
-            Slot::TaskStatus => self.nested.status = Some(TaskStatus::parse(bytes)),
+            Slot::FlatStatus => self.result.flat.status = Some(TaskStatus::parse(bytes)),
+            Slot::TaskStatus => self.result.nested.status = Some(TaskStatus::parse(bytes)),
+            Slot::Method => {
+                let known = std::str::from_utf8(bytes).ok().and_then(Method::known);
+                self.message.method = known;
+                if self.message.method.is_none() {
+                    self.kept_text(slot, bytes);
+                }
+            }
             _ => self.kept_text(slot, bytes),
         }
     }
@@ -136,7 +149,7 @@ impl Facts {
             Slot::ClientName | Slot::ClientVersion => &mut params.client,
             Slot::MetaClientName | Slot::MetaClientVersion => &mut params.meta.client,
             Slot::ServerName | Slot::ServerVersion => &mut answer.server,
-            _ => &mut self.meta_server,
+            _ => &mut self.result.meta_server,
         };
         match slot {
             Slot::Method => *method = Some(Method::parse(&text)),
@@ -146,8 +159,8 @@ impl Facts {
             Slot::RelatedTaskId => params.meta.related_task = Some(text),
             Slot::TraceParent => params.meta.traceparent = Some(text),
             Slot::TraceState => params.meta.tracestate = Some(text),
-            Slot::FlatTaskId => self.flat.id = Some(text),
-            Slot::TaskId => self.nested.id = Some(text),
+            Slot::FlatTaskId => self.result.flat.id = Some(text),
+            Slot::TaskId => self.result.nested.id = Some(text),
             Slot::ClientName | Slot::MetaClientName | Slot::ServerName | Slot::MetaServerName => {
                 implementation.get_or_insert_default().name = text;
             }
@@ -180,15 +193,15 @@ impl Facts {
             Slot::Cursor => params.cursor = !is_null,
             Slot::ResultType if is_null => answer.result_type = None,
             Slot::IsError => answer.is_error = is_true,
-            Slot::InnerIsError => self.inner_is_error = is_true,
+            Slot::InnerIsError => self.result.inner_is_error = is_true,
             Slot::ParamsIsError => params.task_is_error = is_true,
             Slot::Code => answer.code = integer,
-            Slot::InnerCode => self.inner_code = integer,
+            Slot::InnerCode => self.result.inner_code = integer,
             Slot::ParamsCode => params.task_code = integer,
-            Slot::FlatTtl => self.flat.ttl = milliseconds,
-            Slot::FlatTtlMs => self.flat.ttl_ms = milliseconds,
-            Slot::TaskTtl => self.nested.ttl = milliseconds,
-            Slot::TaskTtlMs => self.nested.ttl_ms = milliseconds,
+            Slot::FlatTtl => self.result.flat.ttl = milliseconds,
+            Slot::FlatTtlMs => self.result.flat.ttl_ms = milliseconds,
+            Slot::TaskTtl => self.result.nested.ttl = milliseconds,
+            Slot::TaskTtlMs => self.result.nested.ttl_ms = milliseconds,
             _ => {}
         }
     }
@@ -248,8 +261,7 @@ impl Facts {
                 let code = self.message.answer.code;
                 self.message.answer = Answer { code, ..Answer::default() };
                 self.has_result = false;
-                (self.flat, self.nested) = Default::default();
-                (self.inner_is_error, self.inner_code, self.meta_server) = Default::default();
+                self.result = ResultFacts::default();
             }
             Slot::ElementType => self.element.kind = ElementKind::Other,
             Slot::ElementText => self.element.text = 0,
@@ -299,26 +311,26 @@ impl Facts {
             Slot::Content => {
                 answer.content = Content { structured: answer.content.structured, ..Content::default() };
             }
-            Slot::Task => self.nested = TaskFacts::default(),
-            Slot::FlatTaskId => self.flat.id = None,
-            Slot::FlatStatus => self.flat.status = None,
-            Slot::FlatTtl => self.flat.ttl = None,
-            Slot::FlatTtlMs => self.flat.ttl_ms = None,
-            Slot::InnerResult | Slot::InnerIsError => self.inner_is_error = false,
-            Slot::InnerError | Slot::InnerCode => self.inner_code = None,
+            Slot::Task => self.result.nested = TaskFacts::default(),
+            Slot::FlatTaskId => self.result.flat.id = None,
+            Slot::FlatStatus => self.result.flat.status = None,
+            Slot::FlatTtl => self.result.flat.ttl = None,
+            Slot::FlatTtlMs => self.result.flat.ttl_ms = None,
+            Slot::InnerResult | Slot::InnerIsError => self.result.inner_is_error = false,
+            Slot::InnerError | Slot::InnerCode => self.result.inner_code = None,
             Slot::Tools => answer.tools = None,
             Slot::ResultVersion => answer.protocol_version = None,
             Slot::ResultServer => answer.server = None,
-            Slot::ResultMeta | Slot::MetaServer => self.meta_server = None,
-            Slot::TaskId => self.nested.id = None,
-            Slot::TaskStatus => self.nested.status = None,
-            Slot::TaskTtl => self.nested.ttl = None,
-            Slot::TaskTtlMs => self.nested.ttl_ms = None,
+            Slot::ResultMeta | Slot::MetaServer => self.result.meta_server = None,
+            Slot::TaskId => self.result.nested.id = None,
+            Slot::TaskStatus => self.result.nested.status = None,
+            Slot::TaskTtl => self.result.nested.ttl = None,
+            Slot::TaskTtlMs => self.result.nested.ttl_ms = None,
             Slot::Code => answer.code = None,
             Slot::ServerName => name_of(&mut answer.server).clear(),
             Slot::ServerVersion => version_of(&mut answer.server).clear(),
-            Slot::MetaServerName => name_of(&mut self.meta_server).clear(),
-            Slot::MetaServerVersion => version_of(&mut self.meta_server).clear(),
+            Slot::MetaServerName => name_of(&mut self.result.meta_server).clear(),
+            Slot::MetaServerVersion => version_of(&mut self.result.meta_server).clear(),
             _ => {}
         }
     }
@@ -338,10 +350,11 @@ impl Facts {
             message.findings.insert(Finding::NotVersion2);
         }
         if self.has_result {
-            message.answer.task = self.task();
-            message.answer.server = message.answer.server.or_else(|| self.meta_server.take());
+            let mut result = std::mem::take(&mut self.result);
+            message.answer.server = message.answer.server.or_else(|| result.meta_server.take());
+            message.answer.task = result.task();
         }
-        self.reset();
+        (self.version_2, self.has_result, self.has_error) = (false, false, false);
         message
     }
 
@@ -355,10 +368,21 @@ impl Facts {
         *self = Self::default();
     }
 
+    fn set_id(&mut self, slot: Slot, id: RequestId) {
+        let Message { id: own, params, .. } = &mut self.message;
+        match slot {
+            Slot::Id => *own = Some(id),
+            Slot::CancelledId => params.cancelled = Some(id),
+            _ => params.meta.subscription = Some(id),
+        }
+    }
+}
+
+impl ResultFacts {
     /// The task that the result tells of: its own members go before those of `result.task`, which then is payload.
-    fn task(&mut self) -> Option<Box<Task>> {
+    fn task(self) -> Option<Box<Task>> {
         let is_flat = self.flat.id.is_some();
-        let facts = std::mem::take(if is_flat { &mut self.flat } else { &mut self.nested });
+        let facts = if is_flat { self.flat } else { self.nested };
         facts.id.map(|id| {
             Box::new(Task {
                 id,
@@ -368,15 +392,6 @@ impl Facts {
                 code: self.inner_code.filter(|_| is_flat),
             })
         })
-    }
-
-    fn set_id(&mut self, slot: Slot, id: RequestId) {
-        let Message { id: own, params, .. } = &mut self.message;
-        match slot {
-            Slot::Id => *own = Some(id),
-            Slot::CancelledId => params.cancelled = Some(id),
-            _ => params.meta.subscription = Some(id),
-        }
     }
 }
 

@@ -3,11 +3,10 @@
 //! Each function reads one token that begins or goes on at `at`, sets what comes next, and returns where that is. All
 //! of them leave at the end of the chunk with nothing lost.
 
-use memchr::memchr2;
-
 use super::facts::Shape;
-use super::number::Step;
+use super::number::{self, Scalar, Step};
 use super::path::{Context, LONGEST_KEY, Slot};
+use super::text::plain;
 use super::{DEEP, Frame, Scanner, State};
 use crate::protocol::message::{Document, Finding};
 
@@ -53,6 +52,7 @@ impl Scanner {
         }
     }
 
+    #[inline]
     pub(super) fn next(&mut self, bytes: &[u8], at: usize) -> usize {
         let at = past_space(bytes, at);
         let Some(&byte) = bytes.get(at) else { return at };
@@ -68,6 +68,7 @@ impl Scanner {
         at + 1
     }
 
+    #[inline]
     pub(super) fn key(&mut self, bytes: &[u8], at: usize) -> usize {
         let at = past_space(bytes, at);
         match bytes.get(at) {
@@ -87,6 +88,7 @@ impl Scanner {
     }
 
     /// A key was read: which value follows?
+    #[inline]
     fn member(&mut self, key: &[u8]) {
         self.slot = self.top.context.member(key);
         self.state = State::Colon;
@@ -98,6 +100,7 @@ impl Scanner {
         }
     }
 
+    #[inline]
     pub(super) fn colon(&mut self, bytes: &[u8], at: usize) -> usize {
         let at = past_space(bytes, at);
         match bytes.get(at) {
@@ -129,6 +132,10 @@ impl Scanner {
             Shape::Array => self.slot.array(),
             Shape::Text => return self.begin_text(bytes, at),
             Shape::Scalar => {
+                if let Some((value, length)) = number::plain(&bytes[at..]) {
+                    self.capture.write(&bytes[at..at + length], &mut self.facts);
+                    return self.scalar_value(value, at + length);
+                }
                 if !self.scalar.start(first, self.slot.is_id()) {
                     return self.malformed(at);
                 }
@@ -185,6 +192,7 @@ impl Scanner {
         }
     }
 
+    #[inline]
     pub(super) fn scalar(&mut self, bytes: &[u8], at: usize) -> usize {
         let rest = &bytes[at..];
         match self.scalar.feed(rest) {
@@ -195,14 +203,20 @@ impl Scanner {
             Step::Malformed => self.malformed(at),
             Step::Ended(length) => {
                 self.capture.write(&rest[..length], &mut self.facts);
-                if self.slot != Slot::Unread {
-                    self.facts.scalar(self.slot, self.scalar.value());
-                }
-                self.leave_sized(at + length, 0)
+                self.scalar_value(self.scalar.value(), at + length)
             }
         }
     }
 
+    #[inline]
+    fn scalar_value(&mut self, value: Scalar, end: usize) -> usize {
+        if self.slot != Slot::Unread {
+            self.facts.scalar(self.slot, value);
+        }
+        self.leave_sized(end, 0)
+    }
+
+    #[inline]
     pub(super) fn skipped(&mut self, bytes: &[u8], at: usize) -> usize {
         let rest = &bytes[at..];
         let Some(length) = self.skip.feed(rest) else {
@@ -218,6 +232,7 @@ impl Scanner {
     }
 
     /// Opens a context for the value at hand.
+    #[inline]
     fn enter(&mut self, context: Context) {
         if self.slot == Slot::Document {
             self.document = if context == Context::Batch { Document::Batch(0) } else { Document::Single };
@@ -229,6 +244,7 @@ impl Scanner {
     }
 
     /// Closes the innermost context, whose last byte is at `at`.
+    #[inline]
     fn close(&mut self, at: usize) -> usize {
         let Frame { context, start, .. } = self.top;
         let size = self.offset + at as u64 + 1 - start;
@@ -243,6 +259,7 @@ impl Scanner {
     }
 
     /// Ends a value without members that are read, of which size and depth may be facts.
+    #[inline]
     fn leave_sized(&mut self, end: usize, depth: u64) -> usize {
         if self.slot != Slot::Unread {
             let size = self.offset + end as u64 - self.start;
@@ -258,6 +275,7 @@ impl Scanner {
     }
 
     /// Ends a value.
+    #[inline]
     fn leave(&mut self, end: usize) -> usize {
         self.state = if self.open == 0 { State::Done } else { State::Next };
         end
@@ -272,6 +290,7 @@ impl Scanner {
     }
 
     /// Levels of the message that are open: the batch around it does not count.
+    #[inline]
     fn levels(&self) -> u64 {
         let batch = matches!(self.document, Document::Batch(_));
         (self.open as u64).saturating_sub(u64::from(batch))
@@ -290,11 +309,4 @@ fn past_space(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
-}
-
-/// The text up to the next quote, if that is there and nothing before it is escaped.
-#[inline]
-fn plain(bytes: &[u8]) -> Option<&[u8]> {
-    let end = memchr2(b'"', b'\\', bytes)?;
-    (bytes[end] == b'"').then(|| &bytes[..end])
 }

@@ -147,20 +147,7 @@ impl Scanner {
         let bytes = &chunk[..chunk.len().min(room)];
         let mut at = 0;
         while at < bytes.len() {
-            at = match self.state {
-                State::Key | State::FirstKey => self.key(bytes, at),
-                State::Value => self.value(bytes, at),
-                State::Next => self.next(bytes, at),
-                State::Skip => self.skipped(bytes, at),
-                State::Scalar => self.scalar(bytes, at),
-                State::Colon => self.colon(bytes, at),
-                State::FirstElement => self.first_element(bytes, at),
-                State::Text | State::KeyText => self.text(bytes, at),
-                State::Begin => self.begin(bytes, at),
-                State::Mark(seen) => self.mark(bytes, at, seen),
-                State::Done => self.done(bytes, at),
-                State::Stopped(_) => return,
-            };
+            at = self.walk(bytes, at);
             if let Some(size) = self.ready.take() {
                 emit(self.facts.complete(size));
             }
@@ -206,6 +193,27 @@ impl Scanner {
     /// that have it get [`Finding::ToolsTooLarge`](super::message::Finding::ToolsTooLarge).
     pub fn keep_tools(&mut self, keep: bool) {
         self.capture.keep_tools(keep, &mut self.facts);
+    }
+
+    /// Reads on from `at` until a message is complete or nothing is left, and returns where that is.
+    fn walk(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        while at < bytes.len() && self.ready.is_none() {
+            at = match self.state {
+                State::Key | State::FirstKey => self.key(bytes, at),
+                State::Value => self.value(bytes, at),
+                State::Next => self.next(bytes, at),
+                State::Skip => self.skipped(bytes, at),
+                State::Scalar => self.scalar(bytes, at),
+                State::Colon => self.colon(bytes, at),
+                State::FirstElement => self.first_element(bytes, at),
+                State::Text | State::KeyText => self.text(bytes, at),
+                State::Begin => self.begin(bytes, at),
+                State::Mark(seen) => self.mark(bytes, at, seen),
+                State::Done => self.done(bytes, at),
+                State::Stopped(_) => bytes.len(),
+            };
+        }
+        at
     }
 
     /// Reads no further, and keeps nothing of a message that is not complete.

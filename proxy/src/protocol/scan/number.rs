@@ -14,6 +14,40 @@ pub(super) enum Scalar {
     Number(u64),
 }
 
+/// The value at the beginning of `bytes` and its length, if it is of the plain kind, as almost all are: a word or an
+/// integer of few digits, with its end in sight. Anything else is for [`ScalarReader`].
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> Option<(Scalar, usize)> {
+    let (value, length) = match bytes {
+        [b't', b'r', b'u', b'e', ..] => (Scalar::True, 4),
+        [b'f', b'a', b'l', b's', b'e', ..] => (Scalar::False, 5),
+        [b'n', b'u', b'l', b'l', ..] => (Scalar::Null, 4),
+        [b'-', rest @ ..] => {
+            plain_integer(rest).map(|(value, length)| (Scalar::Integer(-value), length + 1))?
+        }
+        _ => plain_integer(bytes).map(|(value, length)| (Scalar::Integer(value), length))?,
+    };
+    is_end(*bytes.get(length)?).then_some((value, length))
+}
+
+#[inline]
+fn plain_integer(bytes: &[u8]) -> Option<(i64, usize)> {
+    let mut value = 0;
+    let mut length = 0;
+    // 18 digits always fit.
+    while let Some(digit @ b'0'..=b'9') = bytes.get(length).filter(|_| length < 18) {
+        value = value * 10 + i64::from(digit - b'0');
+        length += 1;
+    }
+    // A leading zero must be the only digit.
+    (length > 0 && (bytes[0] != b'0' || length == 1)).then_some((value, length))
+}
+
+/// Whether the byte ends a number or word.
+const fn is_end(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
 /// Where in its grammar (RFC 8259 §6) a number or word is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -256,6 +290,32 @@ mod tests {
             for cut in 0..text.len() {
                 assert_eq!(read(text, cut), Some(Scalar::Integer(*value)), "{text} cut at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn plain_values_are_those_of_the_reader() {
+        let texts = [
+            "0",
+            "-0",
+            "7",
+            "-12",
+            "123456789012345678",
+            "1234567890123456789",
+            "1.0",
+            "1e0",
+            "true",
+            "false",
+            "null",
+        ];
+        for text in texts {
+            let end = format!("{text},");
+            if let Some(plain) = plain(end.as_bytes()) {
+                assert_eq!(Some(plain), read(text, 1).map(|value| (value, text.len())), "{text}");
+            }
+        }
+        for text in ["7", "01,", "-,", "-01,", "truex,", "true", "nul,", "1x,", ""] {
+            assert_eq!(plain(text.as_bytes()), None, "{text}");
         }
     }
 

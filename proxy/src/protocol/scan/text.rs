@@ -13,6 +13,11 @@ const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 ///
 /// Looks at no more than the first `cap + 1` bytes, so a longer beginning gives the same.
 pub(super) fn capped(bytes: &[u8], cap: usize) -> (CompactString, bool) {
+    if bytes.len() <= cap
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return (CompactString::new(text), false);
+    }
     let kept = if bytes.len() > cap { &bytes[..floor(bytes, cap)] } else { bytes };
     let mut text = CompactString::from_utf8_lossy(kept);
     let mut cut = kept.len() < bytes.len();
@@ -22,6 +27,36 @@ pub(super) fn capped(bytes: &[u8], cap: usize) -> (CompactString, bool) {
         cut = true;
     }
     (text, cut)
+}
+
+/// The text up to the next quote, if that is there and nothing before it is escaped.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> Option<&[u8]> {
+    let end = quote_or_backslash(bytes)?;
+    (bytes[end] == b'"').then(|| &bytes[..end])
+}
+
+/// Where the next quote or backslash is. Most keys and names are short: looking at a few words first is cheaper than
+/// calling `memchr2`.
+#[inline]
+fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    /// Sets the high bit of each byte that equals `wanted`; only the lowest one set is sure.
+    const fn matches(word: u64, wanted: u8) -> u64 {
+        let zeros = word ^ (ONES * wanted as u64);
+        zeros.wrapping_sub(ONES) & !zeros & (ONES << 7)
+    }
+    let (words, _) = bytes.as_chunks::<8>();
+    let words = &words[..words.len().min(4)];
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = matches(word, b'"') | matches(word, b'\\');
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let looked_at = words.len() * 8;
+    memchr2(b'"', b'\\', &bytes[looked_at..]).map(|found| looked_at + found)
 }
 
 /// The last character border at or before `at`, which is inside `bytes`.
