@@ -13,9 +13,9 @@ use super::super::header;
 use super::{HttpCall, HttpMethod, is_usable};
 
 impl HttpCall {
-    /// One message of the request body.
+    /// One message of the request body. MCP has messages only in POSTs.
     pub(in super::super) fn request_message(&mut self, message: Message, at: Instant) {
-        if !self.admit(&message) {
+        if self.method != HttpMethod::Post || !self.admit(&message) {
             return;
         }
         match message.kind {
@@ -39,12 +39,12 @@ impl HttpCall {
 
     /// The request body, or the rest of it, was not read. What its headers say is then all that is known of it.
     pub(in super::super) fn request_not_inspected(&mut self, reason: NotInspected, at: Instant) {
-        if self.request_unread {
+        if self.request_unread || self.method != HttpMethod::Post {
             return;
         }
         self.request_unread = true;
         self.not_inspected(reason);
-        if self.seen > 0 || self.method != HttpMethod::Post {
+        if self.seen > 0 {
             return;
         }
         let Some(method) = self.headers.method.clone() else { return };

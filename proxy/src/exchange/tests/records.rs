@@ -1,1 +1,189 @@
-//! x
+//! What is recorded of HTTP exchanges, streams and the tool catalogue.
+
+use std::time::Duration;
+
+use super::transcript::{Player, check, http_records};
+use crate::exchange::Settings;
+use crate::exchange::event::{EndReason, Event};
+use crate::protocol::message::Document;
+
+#[test]
+fn what_is_not_mcp_is_only_http() {
+    let cases = [
+        (
+            "other JSON",
+            r#"0 A POST /register
+               0 A > {"client_name":"x"}
+               1 A < 201 json
+               2 A < {"client_id":"y"}
+               2 A end complete"#,
+        ),
+        (
+            "JSON with a method and an id",
+            r#"0 A POST /api
+               0 A > {"id":1,"method":"email"}
+               1 A < 200 json
+               2 A < {"id":1,"result":true}
+               2 A end complete"#,
+        ),
+        (
+            "an OAuth error",
+            r#"0 A POST /token
+               0 A > empty
+               1 A < 400 json
+               2 A < {"error":"invalid_grant"}
+               2 A end complete"#,
+        ),
+        (
+            "another protocol's events",
+            "0 A GET /events
+             1 A < 200 sse
+             2 A < id=1 garbage
+             2 A end complete",
+        ),
+        (
+            "metadata",
+            "0 A GET /.well-known/oauth-protected-resource version=2025-06-18
+             1 A < 200 json
+             2 A < {\"resource\":\"x\"}
+             2 A end complete",
+        ),
+        (
+            "messages in a GET",
+            "0 A GET /mcp
+             0 A > call 1 echo
+             0 A > garbage
+             1 A < 405 other
+             2 A end complete",
+        ),
+        ("broken JSON", "0 A GET /x\n1 A < 200 json\n2 A < garbage\n2 A end complete"),
+        ("empty", "0 A POST /x\n1 A < 200 other\n2 A end complete"),
+    ];
+    for (title, script) in cases {
+        let script = script.replace("0 A > empty", "");
+        check(&[(title, &script, "")]);
+        assert!(!http_records(&script)[0].mcp, "{title}");
+    }
+}
+
+#[test]
+fn an_http_exchange_is_recorded_with_its_times() {
+    let json = http_records("0 A POST /x\n1 A < 201 other\n2 A end client\n3 A end complete")[0];
+    assert_eq!((json.method, json.status, json.end), ("POST", Some(201), EndReason::ClientGone));
+    assert_eq!((json.duration, json.first_byte), (Duration::from_secs(2), Some(Duration::from_secs(1))));
+    let stream = http_records("0 A GET /mcp session=s\n1 A < 200 sse\n9 A end complete")[0];
+    assert_eq!((stream.method, stream.duration, stream.mcp), ("GET", Duration::from_secs(1), true));
+    let failed = http_records("0 A DELETE /x\n1 A fail refused\n1 A end none")[0];
+    assert_eq!((failed.method, failed.status, failed.first_byte), ("DELETE", None, None));
+}
+
+#[test]
+fn a_handle_that_is_dropped_is_a_client_that_left() {
+    // The script ends nothing: the handle goes with the player.
+    let mut player = Player::new(Settings::default());
+    player.run("0 A POST /mcp\n0 A > modern 1 tools/list\n0 A < 200 sse");
+    assert_eq!(player.events().len(), 3, "connection opened, client known, request started");
+    let balance = player.finish();
+    assert_eq!((balance.requests, balance.http), (1, 1));
+}
+
+#[test]
+fn pages_of_the_catalogue_come_from_json_and_streams() {
+    check(&[
+        (
+            "two pages",
+            r#"0 A POST /mcp
+               0 A > modern 1 tools/list
+               0 A < 200 json
+               0 A < result 1 {"tools":[{"name":"a"}],"nextCursor":""}
+               0 A end complete
+               1 B POST /mcp
+               1 B > modern 2 tools/list {"cursor":""}
+               1 B < 200 sse
+               1 B < result 2 {"tools":[]}
+               1 B end complete"#,
+            r#"tools first [{"name":"a"}]
+               tools/list success 0..0
+               tools last []
+               tools/list success 1..1
+               stream of 1 quiet 0"#,
+        ),
+        (
+            "an error, or a result without tools, is no page",
+            "0 A POST /mcp
+             0 A > modern 1 tools/list
+             0 A < 200 json
+             0 A < error 1 -32602
+             0 A end complete
+             0 B POST /mcp
+             0 B > modern 1 tools/list
+             0 B < 200 json
+             0 B < result 1
+             0 B end complete",
+            "tools/list rpc -32602 on 200 0..0
+             tools/list success 0..0",
+        ),
+    ]);
+}
+
+#[test]
+fn listings_are_told_apart_by_client_and_session() {
+    let list = |head: &str| {
+        format!(
+            r#"0 A POST /mcp {head}
+               0 A > request 1 tools/list
+               0 A < 200 json
+               0 A < result 1 {{"tools":[]}}
+               0 A end complete
+            "#
+        )
+    };
+    let mut player = Player::new(Settings::default());
+    for head in ["session=s1", "session=s1", "session=s2", "caller=a"] {
+        player.run(&list(head));
+    }
+    let listings: Vec<u64> = player
+        .events()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Catalogue(page) => Some(page.listing),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(listings[0], listings[1]);
+    assert!(listings[1] != listings[2] && listings[2] != listings[3]);
+    player.finish();
+}
+
+#[test]
+fn what_is_odd_about_a_message_is_told() {
+    check(&[(
+        "jsonrpc is missing",
+        r#"0 A POST /mcp
+           0 A > {"id":1,"method":"tools/list"}
+           0 A < 200 json
+           0 A < {"id":1,"result":{}}
+           0 A end complete"#,
+        "finding not_jsonrpc_2
+         finding not_jsonrpc_2
+         tools/list success 0..0",
+    )]);
+}
+
+#[test]
+fn time_inside_the_proxy_adds_up() {
+    let mut player = Player::new(Settings::default());
+    player.run("0 A POST /mcp");
+    let handle = player.handle("A");
+    handle.overhead(Duration::from_micros(2));
+    handle.overhead(Duration::from_micros(3));
+    handle.request_end(Document::Empty, player.start);
+    handle.end(EndReason::Complete, player.start);
+    drop(handle);
+    let overhead = player.events().iter().find_map(|event| match event {
+        Event::HttpEnded(record) => Some(record.overhead),
+        _ => None,
+    });
+    assert_eq!(overhead, Some(Duration::from_micros(5)));
+    player.finish();
+}

@@ -131,6 +131,11 @@ impl Player {
         })
     }
 
+    /// The handle of an open exchange.
+    pub(super) fn handle(&self, who: &str) -> Handle {
+        self.handles[who].0.clone()
+    }
+
     /// The events since the last call.
     pub(super) fn events(&mut self) -> Vec<Event> {
         let events = self.log.take();
@@ -192,26 +197,13 @@ impl Player {
     }
 
     fn open(&mut self, who: &str, verb: &str, what: &str, at: Instant) {
-        let mut words = what.split(' ');
-        let target = words.next().unwrap_or_default();
-        let options: HashMap<_, _> = words.filter_map(|word| word.split_once('=')).collect();
-        let header = |name: &str| options.get(name).map(|value| value.as_bytes());
-        let head = RequestHead {
-            method: match verb {
-                "GET" => HttpMethod::Get,
-                "POST" => HttpMethod::Post,
-                _ => HttpMethod::Delete,
-            },
-            target,
-            session: header("session"),
-            protocol_version: header("version"),
-            mcp_method: header("method"),
-            mcp_name: header("name"),
-            last_event_id: header("last"),
-            caller: header("caller"),
+        let method = match verb {
+            "GET" => HttpMethod::Get,
+            "POST" => HttpMethod::Post,
+            _ => HttpMethod::Delete,
         };
         let connection = self.connection.as_ref().expect("not finished");
-        let handle = self.exchange.open(connection, &head, at);
+        let handle = head_of(method, what, |head| self.exchange.open(connection, head, at));
         self.balance.opened += 1;
         self.handles.insert(who.into(), (handle, AnswerShape::Other));
     }
@@ -283,6 +275,24 @@ impl Player {
         }
         line
     }
+}
+
+/// Opens with the head that the text says: the target, then headers.
+pub(super) fn head_of<T>(method: HttpMethod, text: &str, open: impl FnOnce(&RequestHead<'_>) -> T) -> T {
+    let mut words = text.split(' ');
+    let target = words.next().unwrap_or_default();
+    let options: HashMap<_, _> = words.filter_map(|word| word.split_once('=')).collect();
+    let header = |name: &str| options.get(name).map(|value| value.as_bytes());
+    open(&RequestHead {
+        method,
+        target,
+        session: header("session"),
+        protocol_version: header("version"),
+        mcp_method: header("method"),
+        mcp_name: header("name"),
+        last_event_id: header("last"),
+        caller: header("caller"),
+    })
 }
 
 pub(super) fn name(client: &crate::exchange::event::Client) -> String {
@@ -420,7 +430,7 @@ fn response(handle: &Handle, shape: AnswerShape, what: &str, at: Instant) {
         Some(rest) => rest.split_once(' ').map_or((Some(rest), "empty"), |(id, data)| (Some(id), data)),
         None => (None, what),
     };
-    let endpoint = data.strip_prefix("endpoint ");
+    let endpoint = data.strip_prefix("endpoint").map(str::trim_start);
     let document = match data {
         "garbage" => Document::Malformed,
         "truncated" => Document::Truncated,
