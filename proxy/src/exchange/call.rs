@@ -250,6 +250,8 @@ pub(super) enum Parking {
     Over,
     /// Too many are.
     NoRoom,
+    /// It cannot be found again: its id is not known, or in use for another request.
+    NoPlace,
 }
 
 /// The open calls of one HTTP exchange: nearly always one, which then needs no list.

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::protocol::message::Implementation;
 
@@ -14,7 +15,8 @@ pub(super) struct Clients {
     table: Map<Arc<Client>>,
     hasher: foldhash::fast::RandomState,
     unknown: Arc<Client>,
-    limit: usize,
+    /// 0 once closed.
+    limit: AtomicUsize,
 }
 
 impl Clients {
@@ -23,7 +25,7 @@ impl Clients {
             table: Map::default(),
             hasher: foldhash::fast::RandomState::default(),
             unknown: Arc::default(),
-            limit,
+            limit: AtomicUsize::new(limit),
         }
     }
 
@@ -52,7 +54,7 @@ impl Clients {
             let same = client.info.as_ref() == info && client.caller == caller;
             return Arc::clone(if same { client } else { &self.unknown });
         }
-        if table.len() >= self.limit {
+        if table.len() >= self.limit.load(Ordering::Relaxed) {
             return Arc::clone(&self.unknown);
         }
         let client = Arc::new(Client { info: info.cloned(), caller, digest: None });
@@ -61,13 +63,14 @@ impl Clients {
 
     /// Makes room when the table is full: forgets the clients that nothing refers to.
     pub(super) fn expire(&self) {
-        if self.table.len() >= self.limit {
+        if self.table.len() >= self.limit.load(Ordering::Relaxed) {
             self.table.pin().retain(|_, client| Arc::strong_count(client) > 1);
         }
     }
 
-    /// Forgets all.
-    pub(super) fn clear(&self) {
+    /// Forgets all, and keeps none from now on.
+    pub(super) fn close(&self) {
+        self.limit.store(0, Ordering::Relaxed);
         self.table.pin().clear();
     }
 }

@@ -135,12 +135,14 @@ impl Core {
         status: Option<u16>,
     ) {
         let parking = if self.is_closed() {
-            Parking::NoRoom
+            Parking::NoPlace
         } else {
             self.open.park(scope, call, at, by_server, &self.settings)
         };
         if parking == Parking::NoRoom {
             self.full();
+        }
+        if matches!(parking, Parking::NoRoom | Parking::NoPlace) {
             let ending = if by_server { Ending::StreamClosed } else { Ending::Abandoned };
             self.end(call, ending, at, status);
         }
@@ -416,7 +418,7 @@ impl Core {
         for draft in self.tasks.take_all() {
             self.end_task(draft, Ending::Interim(Interim::TaskUnseen), now);
         }
-        self.clients.clear();
+        self.clients.close();
     }
 }
 

@@ -95,25 +95,27 @@ impl Open {
         by_server: bool,
         bounds: &Settings,
     ) -> Parking {
-        let Some(id) = &call.id else { return Parking::NoRoom };
+        let Some(id) = &call.id else { return Parking::NoPlace };
         let key = self.key(scope, call.direction, id);
         let table = self.table.pin();
-        let here = match table.get(&key) {
-            Some(entry) if Arc::ptr_eq(&entry.call, call) => true,
-            // Its id is in use again.
-            Some(_) => return Parking::NoRoom,
-            None => false,
-        };
-        if !here && (table.len() >= bounds.open || call.is_over()) {
-            return if call.is_over() { Parking::Over } else { Parking::NoRoom };
-        }
-        if !here {
+        let is_here = || table.get(&key).is_some_and(|entry| Arc::ptr_eq(&entry.call, call));
+        if !is_here() {
+            if table.contains_key(&key) {
+                // Its id is in use again.
+                return Parking::NoPlace;
+            }
+            if table.len() >= bounds.open {
+                return Parking::NoRoom;
+            }
             call.keep(key, Wait::Exchange);
             table.insert(key, Entry { scope, call: Arc::clone(call) });
         }
         let parking = call.park(since, by_server, || enter(&self.parked, bounds.parked));
         if parking != Parking::Parked {
             remove(&table, key, call);
+        } else if !is_here() {
+            // Displaced just now by who took it for a call that its exchange would end.
+            return Parking::NoPlace;
         }
         parking
     }
@@ -140,17 +142,20 @@ impl Open {
         self.table.pin().values().filter_map(|entry| pick(entry.scope, &entry.call)).collect()
     }
 
-    /// Moves the parked calls of one stream without a session to its next last event id.
+    /// Moves the parked calls of one stream without a session to its next last event id. Where that id has a call of
+    /// the same key already, the call stays and expires.
     pub(super) fn follow(&self, from: Scope, to: Scope) {
         for call in self.of(from) {
             let Some(id) = &call.id else { continue };
-            let key = self.key(to, call.direction, id);
+            let (old, new) = (self.key(from, call.direction, id), self.key(to, call.direction, id));
             let table = self.table.pin();
-            remove(&table, self.key(from, call.direction, id), &call);
-            call.keep(key, call.wait());
-            table.insert(key, Entry { scope: to, call: Arc::clone(&call) });
+            if table.try_insert(new, Entry { scope: to, call: Arc::clone(&call) }).is_err() {
+                continue;
+            }
+            call.keep(new, call.wait());
+            remove(&table, old, &call);
             if call.is_over() {
-                remove(&table, key, &call);
+                remove(&table, new, &call);
             }
         }
     }

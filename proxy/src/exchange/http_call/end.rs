@@ -64,6 +64,10 @@ impl HttpCall {
             Fate::OverAtHead(ending) => {
                 core.end(call, ending, self.head.map_or(at, |head| head.at), status);
             }
+            // The channel went while the POST was under way: nobody will bring the answer.
+            Fate::OnChannel if self.channel_is_gone() => {
+                core.end(call, Ending::SessionClosed { by_server: false }, at, status);
+            }
             Fate::OnChannel if call.is_kept() => {}
             // There was no room to wait for the answer: a guess, counted as not inspected when that was found out.
             Fate::OnChannel => core.end(call, Ending::Success, at, status),
@@ -102,6 +106,10 @@ impl HttpCall {
         self.scope.or(opened).or(self.event_id.map(Scope::Lineage))
     }
 
+    fn channel_is_gone(&self) -> bool {
+        self.scope.is_some_and(|scope| self.core.sessions.find(scope).is_none())
+    }
+
     /// Whether the server said that it does not know the session of the request.
     pub(super) fn is_session_lost(&self) -> bool {
         let not_found = self.head.is_some_and(|head| head.status == 404);
@@ -136,8 +144,9 @@ impl HttpCall {
                 EndReason::Complete => (Ending::SessionClosed { by_server: true }, ""),
                 _ => (Ending::SessionClosed { by_server: true }, "session_closed"),
             };
-            self.core.end_calls(session.scope, ending, at, |_| true);
+            // First the session: who puts a call in after the calls were ended sees that it is gone.
             self.core.end_session(&session, at, error_type);
+            self.core.end_calls(session.scope, ending, at, |_| true);
         }
     }
 }

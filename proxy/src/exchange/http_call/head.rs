@@ -1,5 +1,7 @@
 //! The head of an HTTP request as far as it says something about MCP.
 
+use compact_str::CompactString;
+
 use crate::protocol::fingerprint::fingerprint;
 use crate::protocol::method::Method;
 use crate::protocol::version::{Era, Version};
@@ -73,7 +75,7 @@ pub(super) struct Headers {
     /// The method of the message.
     pub(super) method: Option<Method>,
     /// `Mcp-Name` as it stands, only read if the body is not.
-    pub(super) name: Option<Box<[u8]>>,
+    pub(super) name: Option<CompactString>,
     /// Fingerprint of the last event id.
     pub(super) last_event: Option<u64>,
     /// Fingerprint of the caller's identity.
@@ -85,11 +87,12 @@ const NAME_HEADER: usize = 512;
 
 impl Headers {
     pub(super) fn of(head: &RequestHead<'_>) -> Self {
+        let text = |value: &[u8]| std::str::from_utf8(value).ok().map(CompactString::new);
         Self {
             session: head.session.map(fingerprint),
             version: head.protocol_version.map(Version::parse),
             method: head.mcp_method.and_then(header::method),
-            name: head.mcp_name.filter(|name| name.len() <= NAME_HEADER).map(Box::from),
+            name: head.mcp_name.filter(|name| name.len() <= NAME_HEADER).and_then(text),
             last_event: head.last_event_id.map(fingerprint),
             caller: head.caller.map(fingerprint),
         }

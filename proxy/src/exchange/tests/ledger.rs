@@ -41,7 +41,8 @@ struct Running {
     shape: AnswerShape,
 }
 
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
+    "/mcp last=e2",
     "/mcp last=e1",
     "/mcp",
     "/mcp session=s1",
@@ -152,7 +153,7 @@ fn answered(running: &Running, random: &mut Random, document: Document, at: Inst
     let endpoint = random.below(4) == 0;
     let event = SseEvent {
         name: if endpoint { EventName::Endpoint } else { EventName::Message },
-        id: (random.below(2) == 0).then(|| fingerprint(b"e1")),
+        id: random.pick(&[None, Some(fingerprint(b"e1")), Some(fingerprint(b"e2"))]),
         ..SseEvent::default()
     };
     running.handle.response_event(&event, document, endpoint.then_some(b"/m1"), at);

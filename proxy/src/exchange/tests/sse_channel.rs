@@ -118,32 +118,47 @@ fn the_end_of_the_stream_ends_all_that_is_open_on_it() {
         (
             "server",
             &format!("{open}9 G end complete"),
-            "tools/call slow session closed by server 2..9
-             session of - ends after 8 - sse
+            "session of - ends after 8 - sse
+             tools/call slow session closed by server 2..9
              stream of 1 quiet 8 standing",
         ),
         (
             "broken",
             &format!("{open}9 G end server"),
-            "tools/call slow session closed by server 2..9
-             session of - ends after 8 - sse session_closed
+            "session of - ends after 8 - sse session_closed
+             tools/call slow session closed by server 2..9
              stream of 1 quiet 8 standing",
         ),
         (
             "client",
             &format!("{open}9 G end client"),
-            "tools/call slow session closed by client 2..9
-             session of - ends after 8 - sse
+            "session of - ends after 8 - sse
+             tools/call slow session closed by client 2..9
              stream of 1 quiet 8 standing",
         ),
         (
             "drain",
             &format!("{open}9 G end drained"),
-            "tools/call slow proxy_drain 2..9
-             session of - ends after 8 - sse
+            "session of - ends after 8 - sse
+             tools/call slow proxy_drain 2..9
              stream of 1 quiet 8 standing",
         ),
     ]);
+}
+
+#[test]
+fn a_channel_that_goes_while_a_post_is_under_way_brings_no_answer() {
+    check_on_channel(&[(
+        "the request is read after the stream ended",
+        "2 A POST /messages?sessionId=1
+         3 G end client
+         4 A > call 1 echo
+         5 A < 202 other
+         5 A end complete",
+        "session of - ends after 2 - sse
+         stream of 1 quiet 2 standing
+         tools/call echo session closed by client 2..5",
+    )]);
 }
 
 #[test]
