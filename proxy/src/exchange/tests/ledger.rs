@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::transcript::{Player, head_of, messages};
+use super::reading::messages;
+use super::transcript::{Player, head_of};
 use crate::clock;
 use crate::exchange::event::{EndReason, Event, NotInspected, OperationKind, Sink};
 use crate::exchange::{AnswerShape, Connection, Exchange, Handle, HttpMethod, Settings, Sizes};

@@ -7,6 +7,7 @@ mod legacy;
 mod modern;
 mod reading;
 mod records;
+mod resume;
 mod sse_channel;
 mod tasks;
 mod transcript;

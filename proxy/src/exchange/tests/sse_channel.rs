@@ -53,6 +53,12 @@ fn a_post_is_accepted_and_its_answer_comes_on_the_channel() {
              session of - ends after 8 - sse
              stream of 2 quiet 4 standing",
         ),
+    ]);
+}
+
+#[test]
+fn a_post_that_is_refused_or_given_up_is_over() {
+    check_on_channel(&[
         (
             "refused",
             "2 A POST /messages?sessionId=1

@@ -16,16 +16,12 @@
 //! 9 close                          the process ends
 //! ```
 //!
-//! A message is JSON, or short for it: `call 1 echo`, `request 1 ping {params}`, `modern 1 tools/call {params}` (with
-//! the `_meta` of 2026-07-28 from a client "agent"), `notify ping {params}`, `result 1 {result}`, `error null -32600`.
-//! Several, parted by ` ; `, are a batch.
+//! How a message is written, `reading.rs` says.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-use serde_json::{Value, json};
 
 use crate::clock;
 use crate::exchange::event::{
@@ -34,11 +30,11 @@ use crate::exchange::event::{
 use crate::exchange::{AnswerShape, Connection, Exchange, Handle, HttpMethod, RequestHead, Settings, Sizes};
 use crate::fault::TransportFailure;
 use crate::protocol::fingerprint::fingerprint;
-use crate::protocol::message::{Document, Message};
+use crate::protocol::message::Document;
 use crate::protocol::outcome::Ending;
 use crate::protocol::sse::{EventName, SseEvent};
 
-use super::reading;
+use super::reading::messages;
 
 /// Keeps all events.
 #[derive(Default)]
@@ -346,53 +342,6 @@ fn end_reason(text: &str) -> EndReason {
         "drained" => EndReason::Drained,
         "none" => EndReason::NoResponse,
         other => panic!("no such end: {other}"),
-    }
-}
-
-/// The messages of a text, and what kind of document it is.
-pub(super) fn messages(text: &str) -> (Vec<Message>, Document) {
-    let mut values: Vec<Value> = text.split(" ; ").map(value).collect();
-    let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-    match &value {
-        Value::Array(items) => {
-            (items.iter().map(reading::message).collect(), Document::Batch(items.len() as u32))
-        }
-        object => (vec![reading::message(object)], Document::Single),
-    }
-}
-
-/// One message, written as JSON or short.
-fn value(text: &str) -> Value {
-    let parse = |json: &str| -> Value {
-        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json} in {text}"))
-    };
-    if text.starts_with(['{', '[']) {
-        return parse(text);
-    }
-    let (kind, rest) = text.split_once(' ').expect("a kind of message");
-    let (first, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    let (second, more) = rest.split_once(' ').unwrap_or((rest, ""));
-    let object =
-        |json: &str| if json.is_empty() { Value::Object(serde_json::Map::new()) } else { parse(json) };
-    match kind {
-        "call" => {
-            json!({"jsonrpc": "2.0", "id": parse(first), "method": "tools/call", "params": {"name": second}})
-        }
-        "request" => json!({"jsonrpc": "2.0", "id": parse(first), "method": second, "params": object(more)}),
-        "modern" => {
-            let mut params = object(more);
-            params["_meta"] = json!({
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientInfo": {"name": "agent", "version": "1"},
-            });
-            json!({"jsonrpc": "2.0", "id": parse(first), "method": second, "params": params})
-        }
-        "notify" => json!({"jsonrpc": "2.0", "method": first, "params": object(rest)}),
-        "result" => json!({"jsonrpc": "2.0", "id": parse(first), "result": object(rest)}),
-        "error" => {
-            json!({"jsonrpc": "2.0", "id": parse(first), "error": {"code": parse(second), "message": ""}})
-        }
-        other => panic!("no such message: {other}"),
     }
 }
 

@@ -1,0 +1,131 @@
+//! What an answer says beyond how its own request ended.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::protocol::message::{Finding, Implementation, Message, Params};
+use crate::protocol::method::Method;
+use crate::protocol::outcome::{Ending, Interim};
+use crate::protocol::version::Version;
+
+use super::super::call::{Call, Scope};
+use super::super::event::{CataloguePage, Client, Event, Operation};
+use super::super::session::{Peer, Session};
+use super::{Core, Reply};
+
+impl Core {
+    /// What an answer says beyond how its request ended.
+    pub(super) fn learn(&self, call: &Call, operation: &Operation, message: &mut Message, reply: &Reply) {
+        if let Some(server) = message.answer.server.take() {
+            self.server(*server, operation.version.unwrap_or(Version::Other));
+        }
+        match (&operation.ending, &call.method) {
+            (Ending::Success, Method::Initialize) => self.begin_session(operation, reply),
+            (Ending::Success, Method::ToolsList) => self.catalogue(call, operation, message),
+            (Ending::Interim(Interim::TaskAccepted), _) => {
+                if let Some(task) = &message.answer.task {
+                    self.follow_task(operation, task, reply.at);
+                }
+            }
+            (Ending::Interim(Interim::InputRequired | Interim::UrlElicitation), _) => {
+                self.expect_retry(call, message.answer.request_state, reply.at);
+            }
+            (_, Method::TasksGet | Method::TasksResult | Method::TasksCancel) => {
+                self.task_answer(call, operation, &message.answer, reply);
+            }
+            _ => {}
+        }
+    }
+
+    fn server(&self, server: Implementation, version: Version) {
+        let known = self.server.load();
+        let same = known.as_deref().is_some_and(|(name, spoken)| *name == server && *spoken == version);
+        if !same {
+            self.server.store(Some(Arc::new((server.clone(), version))));
+            self.emit(Event::Server { server, version });
+        }
+    }
+
+    fn catalogue(&self, call: &Call, operation: &Operation, message: &mut Message) {
+        let tools = message.answer.tools.take();
+        if tools.is_none() && !message.findings.contains(Finding::ToolsTooLarge) {
+            return;
+        }
+        self.emit(Event::Catalogue(CataloguePage {
+            tools,
+            first: !call.facts.later_page,
+            last: !message.answer.next_cursor,
+            listing: self.hasher.hash_one((&operation.client, operation.session)),
+        }));
+    }
+
+    fn begin_session(&self, operation: &Operation, reply: &Reply) {
+        let Some(scope) = reply.scope else { return };
+        let peer = Peer { client: Arc::clone(&operation.client), version: operation.version };
+        match self.sessions.find(scope) {
+            Some(session) => session.agree(peer),
+            None if matches!(scope, Scope::Session(_)) => {
+                self.start_session(&Session::new(scope, reply.at, peer));
+            }
+            None => {}
+        }
+    }
+
+    /// The fingerprint of a tool call in the table of recent ones. `None` for a caller that is not known at all: two of
+    /// those are not one.
+    fn repeat_key(&self, operation: &Operation) -> Option<u64> {
+        let tool = operation.tool()?;
+        let caller = if *operation.client == Client::default() {
+            (operation.session?, 0)
+        } else {
+            (0, Arc::as_ptr(&operation.client) as usize)
+        };
+        Some(self.hasher.hash_one((caller, tool, operation.arguments.map(|arguments| arguments.hash))))
+    }
+
+    /// Whether the same client made the same call just now; remembers it. A retry that the server asked for is none.
+    pub(in super::super) fn repeats(
+        &self,
+        operation: &Operation,
+        params: &Params,
+        at: Instant,
+    ) -> (Option<u64>, bool) {
+        let age = self.age(at);
+        let retry = params.request_state.is_some_and(|state| self.states.take(state, age));
+        let Some(key) = self.repeat_key(operation) else { return (None, false) };
+        let seen = self.calls.seen(key, age);
+        (Some(key), seen && !retry)
+    }
+
+    /// The server asked the client to come back with the same call and more input.
+    fn expect_retry(&self, call: &Call, state: Option<u64>, at: Instant) {
+        let age = self.age(at);
+        if let Some(state) = state {
+            self.states.seen(state, age);
+        }
+        if let Some(key) = call.facts.repeat {
+            self.calls.take(key, age);
+        }
+    }
+}
+
+/// How an answer ends its request. Beyond [`Ending::of_answer`] that needs the request: whether it could become a task
+/// (2025-11-25), or asks about one (some examples of 2026-07-28 put `resultType: "task"` there).
+pub(super) fn ending_of(call: &Call, message: &Message, status: Option<u16>) -> Ending {
+    let about_task = matches!(
+        call.method,
+        Method::TasksGet
+            | Method::TasksResult
+            | Method::TasksList
+            | Method::TasksCancel
+            | Method::TasksUpdate
+    );
+    match Ending::of_answer(message, status) {
+        Ending::Interim(Interim::TaskAccepted) if about_task => Ending::Success,
+        Ending::Success if call.facts.wants_task && !about_task && message.answer.task.is_some() => {
+            Ending::Interim(Interim::TaskAccepted)
+        }
+        ending => ending,
+    }
+}
