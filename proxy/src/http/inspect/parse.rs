@@ -1,5 +1,7 @@
 //! Bytes of a decoded body to messages: as one JSON document, or as a stream of events.
 
+use std::convert::Infallible;
+
 use crate::protocol::message::{Document, Message};
 use crate::protocol::scan::Scanner;
 use crate::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
@@ -44,6 +46,31 @@ pub(super) trait Parse: Send {
 
     /// Whether captures may be held.
     fn keep_tools(&mut self, keep: bool);
+}
+
+/// A body that is not read has no parser.
+impl Parse for Infallible {
+    const STREAM: bool = false;
+
+    fn feed(&mut self, _data: &[u8], _found: &mut impl FnMut(Found<'_>)) {
+        match *self {}
+    }
+
+    fn finish(&mut self) -> Document {
+        match *self {}
+    }
+
+    fn over_limit(&self) -> bool {
+        match *self {}
+    }
+
+    fn held(&self) -> usize {
+        match *self {}
+    }
+
+    fn keep_tools(&mut self, _keep: bool) {
+        match *self {}
+    }
 }
 
 /// A body that is one JSON document.

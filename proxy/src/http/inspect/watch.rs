@@ -1,5 +1,6 @@
 //! What is done about the chunks and the end of one body.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -127,7 +128,9 @@ pub(super) fn response<L: Listener>(
     match media {
         Media::Json => ResponseWatch::boxed(listener, Some(Json::new(limit)), head, settings, at),
         Media::Events => ResponseWatch::boxed(listener, Some(Events::new(limit)), head, settings, at),
-        Media::Unknown | Media::Other => ResponseWatch::<L, Json>::boxed(listener, None, head, settings, at),
+        Media::Unknown | Media::Other => {
+            ResponseWatch::<L, Infallible>::boxed(listener, None, head, settings, at)
+        }
     }
 }
 
