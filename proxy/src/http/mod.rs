@@ -27,3 +27,6 @@ pub(crate) const MAX_HEADERS: usize = 1024;
 
 /// Most bytes of one head over HTTP/2. Over HTTP/1 it is hyper's buffer limit, about the same.
 pub(crate) const MAX_HEAD_SIZE: usize = 400 * 1024;
+
+#[cfg(test)]
+mod tests;
