@@ -294,3 +294,25 @@ async fn a_certificate_that_is_not_trusted_gives_a_plain_502() {
     assert_eq!(answer.status(), 502);
     assert!(String::from_utf8(answer.body).unwrap().contains("TLS"));
 }
+
+#[tokio::test]
+async fn a_drain_lets_http2_streams_finish() {
+    let (go, gone) = std::sync::mpsc::channel();
+    let (arrive, arrived) = std::sync::mpsc::channel();
+    let gone = Mutex::new(gone);
+    let server = ScriptedServer::start(move |connection| {
+        connection.request().unwrap();
+        arrive.send(()).unwrap();
+        gone.lock().unwrap().recv_timeout(support::PATIENCE).unwrap();
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    let proxy = start(settings(server.address), 1, Duration::from_secs(300));
+    let mut client = http2_client(proxy.address).await;
+    let answer = tokio::spawn(client.send_request(Request::get("http://h/").body(Full::default()).unwrap()));
+    tokio::task::spawn_blocking(move || arrived.recv_timeout(support::PATIENCE).unwrap()).await.unwrap();
+    proxy.drain.start();
+    go.send(()).unwrap();
+    let body = answer.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "ok");
+    tokio::task::spawn_blocking(move || proxy.join()).await.unwrap();
+}

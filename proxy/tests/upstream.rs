@@ -231,3 +231,29 @@ fn every_worker_answers_on_the_one_port() {
     // Each worker has its own connections.
     assert!((2..=4).contains(&server.connections()), "{}", server.connections());
 }
+
+#[test]
+fn heads_beyond_the_bounds_are_refused_and_the_next_client_is_served() {
+    let many: String = (0..1100).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let long = format!("X-Long: {}\r\n", "h".repeat(2 << 20));
+    for headers in [many, long] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n");
+        let server = ScriptedServer::answering(answer);
+        let proxy = start_proxy(server.address);
+        let mut client = RawClient::connect(proxy);
+        client.send(format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n").as_bytes());
+        // The connection may be reset while the rest of the head is still on its way.
+        let answer = client.response(false).map(|answer| answer.status());
+        assert!(matches!(answer, None | Some(431)), "{answer:?}");
+        assert!(server.seen().is_empty());
+        assert_own(&RawClient::connect(proxy).exchange(POST), 502, "not HTTP");
+    }
+}
+
+#[test]
+fn an_unasked_101_gives_a_plain_502() {
+    let server = ScriptedServer::answering(
+        &b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"[..],
+    );
+    assert_own(&RawClient::connect(start_proxy(server.address)).exchange(POST), 502, "not HTTP");
+}

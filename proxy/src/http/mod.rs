@@ -7,11 +7,15 @@
 //! - Hop-by-hop headers end here (RFC 9110 §7.6.1): `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`,
 //!   `TE` but for `trailers`, `Upgrade` unless the connection is upgraded; `Upgrade: h2c` is never passed on.
 //! - Lines of one header that stood apart stand together; their own order is kept.
-//! - A body that ended with the connection goes on as chunked towards HTTP/1.1.
-//! - Of the 1xx answers only `100 Continue` and `101 Switching Protocols` are passed on.
-//! - HTTP/1.1 trailers pass if `Trailer` names them and, towards the client, if it sent `TE: trailers`.
+//! - A body that ended with the connection goes on as chunked towards HTTP/1.1; an answer in HTTP/1.0 as HTTP/1.1.
+//! - Of the 1xx answers only `100 Continue` and `101 Switching Protocols` are passed on. A client that expects the
+//!   first and hears nothing from the server gets it from us after a second.
+//! - HTTP/1.1 trailers pass if `Trailer` names them and, towards the client, if it sent `TE: trailers`; their names
+//!   become lower case.
+//! - Frames that are there at the same time may leave as one; none waits for another.
 //! - A client's half-close counts as its leaving, as it does for most servers.
-//! - `CONNECT` is answered with 501. What hyper cannot parse as HTTP gets its 400, 414 or 431.
+//! - `CONNECT` is answered with 501. What hyper does not take for HTTP gets its 400, 414 or 431: among it targets with
+//!   `<`, `>` or, in the path, a backtick or, in the query, a double quote. A fragment in a target is cut.
 
 mod client;
 pub mod drain;

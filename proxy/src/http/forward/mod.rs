@@ -148,12 +148,6 @@ where
         });
         Self(Arc::new(Shared { settings, connector, drain, idle, http2: http2::Connections::default() }))
     }
-
-    /// How many unused connections to the server are open.
-    #[must_use]
-    pub fn idle(&self) -> usize {
-        self.0.idle.len()
-    }
 }
 
 /// The future of [`Forward`].
@@ -192,7 +186,7 @@ where
     B::Error: Into<BoxError>,
 {
     let from_http2 = request.version() == Version::HTTP_2;
-    let upgrading = !from_http2 && headers::wants_upgrade(request.headers());
+    let upgrading = request.version() == Version::HTTP_11 && headers::wants_upgrade(request.headers());
     headers::strip(request.headers_mut(), Keep { framing: true, upgrade: upgrading });
     if from_http2 {
         target::http2_to_http1(&mut request);
@@ -207,6 +201,9 @@ where
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     let upgraded = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    if upgraded && client.is_none() {
+        return Err(ForwardError::new(TransportFailure::Protocol, "101 without a request to switch"));
+    }
     // 426 says by `Upgrade` what the client should have asked for.
     let speaks_of_upgrade = upgraded || parts.status == StatusCode::UPGRADE_REQUIRED;
     headers::strip(&mut parts.headers, Keep { framing: true, upgrade: speaks_of_upgrade && !from_http2 });

@@ -69,8 +69,8 @@ impl<L> Pool<L> {
         drop(old);
     }
 
-    /// How many connections are idle.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.lock().len()
     }
 
