@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its parts should fail there")]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use mcp_loadtest::address::{Loopback, LoopbackUrl};
@@ -107,6 +107,55 @@ async fn a_server_that_is_down_is_a_502_that_the_load_reports() {
     };
     let error = load::run(&settings, &Answers::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "the handshake was answered with status 502");
+}
+
+#[tokio::test]
+async fn a_connection_closed_after_an_answer_is_replaced() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = LoopbackUrl::at(listener.local_addr().unwrap()).unwrap();
+    // Three connections: the handshake and a call on the first, then a call on each.
+    let server = std::thread::spawn(move || {
+        for calls in [4, 1, 1] {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            for left in (0..calls).rev() {
+                let id = read_request(&mut stream)["id"].to_string();
+                let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id}{}", small_after_id());
+                let close = if left == 0 { "connection: close\r\n" } else { "" };
+                let length = body.len();
+                write!(stream.get_mut(), "HTTP/1.1 200 OK\r\n{close}content-length: {length}\r\n\r\n{body}")
+                    .unwrap();
+            }
+        }
+    });
+    let settings = load::Settings {
+        url,
+        scenario: "small".parse().unwrap(),
+        connections: 1,
+        duration: Duration::from_secs(30),
+        requests: Some(3),
+    };
+    let report = load::run(&settings, &Answers::new()).await.unwrap();
+    assert_eq!((report.first_failure, report.requests), (None, 3));
+    server.join().unwrap();
+}
+
+fn small_after_id() -> String {
+    let answer = Answers::new().of("small".parse().unwrap());
+    String::from_utf8(answer.after.to_vec()).unwrap()
+}
+
+fn read_request(stream: &mut impl BufRead) -> serde_json::Value {
+    let (mut line, mut length) = (String::new(), 0);
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).unwrap();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    serde_json::from_slice(&body).unwrap()
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub enum CallError {
 /// A connection that has done its handshake.
 #[derive(Debug)]
 pub(super) struct Connection {
+    url: LoopbackUrl,
     sender: SendRequest<Full<Bytes>>,
     uri: Uri,
     headers: HeaderMap,
@@ -61,19 +62,14 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, initializes a session and lists the tools, as every client does.
     pub(super) async fn open(url: &LoopbackUrl) -> Result<Self, CallError> {
-        let connect = |source| CallError::Connect { url: url.clone(), source };
-        let stream = TcpStream::connect(url.address()).await.map_err(connect)?;
-        stream.set_nodelay(true).map_err(connect)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its end shows in the sender.
-        tokio::spawn(connection);
+        let sender = connect(url).await?;
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::try_from(url.address().to_string()).map_err(http::Error::from)?);
         headers.insert(USER_AGENT, HeaderValue::from_static("mcp-loadtest"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let uri = Uri::try_from(url.path()).map_err(http::Error::from)?;
-        let mut connection = Self { sender, uri, headers };
+        let mut connection = Self { url: url.clone(), sender, uri, headers };
         if let Some(session) = connection.step(INITIALIZE).await? {
             connection.headers.insert(SESSION_ID, session);
         }
@@ -99,8 +95,13 @@ impl Connection {
         Ok(check.finish()?)
     }
 
+    /// A server may close a connection after an answer (nginx does after a thousand); then the call goes out on a new
+    /// one. A call that was sent is never repeated.
     async fn send(&mut self, body: Bytes) -> Result<http::Response<Incoming>, CallError> {
-        self.sender.ready().await?;
+        if self.sender.ready().await.is_err() {
+            self.sender = connect(&self.url).await?;
+            self.sender.ready().await?;
+        }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
@@ -119,4 +120,14 @@ impl Connection {
         }
         Ok(response.headers_mut().remove(SESSION_ID))
     }
+}
+
+async fn connect(url: &LoopbackUrl) -> Result<SendRequest<Full<Bytes>>, CallError> {
+    let failed = |source| CallError::Connect { url: url.clone(), source };
+    let stream = TcpStream::connect(url.address()).await.map_err(failed)?;
+    stream.set_nodelay(true).map_err(failed)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Its end shows in the sender.
+    tokio::spawn(connection);
+    Ok(sender)
 }

@@ -1,0 +1,51 @@
+//! The program itself: a short comparison of what it starts.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its parts should fail there")]
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn compare(flags: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mcp-loadtest")).arg("compare").args(flags).output().unwrap()
+}
+
+#[test]
+fn a_comparison_gives_figures_for_each_target_and_scenario() {
+    let output = compare(&[
+        "--rounds=1",
+        "--seconds=1",
+        "--connections=4",
+        "--scenario=small,sse:20",
+        "--idle-streams=50",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let comparison: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let scenarios = comparison["scenarios"].as_array().unwrap();
+    assert_eq!(scenarios.len(), 2);
+    for figures in scenarios {
+        let [direct, bare] = &figures["targets"].as_array().unwrap()[..] else { panic!("{figures}") };
+        assert_eq!((&direct["name"], &bare["name"]), (&"direct".into(), &"bare".into()));
+        assert!(direct["requests_per_second"].as_f64().unwrap() > 0.0);
+        assert_eq!(direct["cpu_micros"], Value::Null);
+        assert!(bare["cpu_micros"].as_f64().unwrap() > 0.0);
+        assert!(bare["resident_kib"].as_f64().unwrap() > 0.0);
+        assert_eq!(bare["cpu_ratio"]["median"], 1.0);
+    }
+    let [idle] = &comparison["idle"].as_array().unwrap()[..] else { panic!("{comparison}") };
+    assert_eq!((&idle["name"], &idle["streams"]), (&"bare".into(), &50.into()));
+}
+
+#[test]
+fn a_target_that_does_not_work_is_named() {
+    for (flags, expected) in [
+        (&["--tap=/bin/false"][..], "mcp-tap: ended before it listened"),
+        (&["--tap=/no/such/program"][..], "mcp-tap: No such file"),
+    ] {
+        let output = compare(flags);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(said.contains(expected), "{said}");
+    }
+}
