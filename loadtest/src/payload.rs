@@ -63,7 +63,7 @@ pub enum Scenario {
     Events {
         /// Number of events, 1 to [`MAX_EVENTS`].
         count: u32,
-        /// Time between two; zero writes them all at once.
+        /// Time between two; zero writes them as fast as the connection takes them.
         interval: Duration,
     },
 }

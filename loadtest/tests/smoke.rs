@@ -86,11 +86,12 @@ async fn idle_streams_stay_open_until_the_server_is_gone() {
     let streams = load::open_idle(&url, 20).await.unwrap();
     assert_eq!((streams.count(), streams.still_open()), (20, 20));
     drop(server);
-    let mut left = streams.still_open();
-    while left > 0 {
-        tokio::task::yield_now().await;
-        left = streams.still_open();
-    }
+    let closed = async {
+        while streams.still_open() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), closed).await.unwrap();
 }
 
 #[tokio::test]

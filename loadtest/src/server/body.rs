@@ -51,23 +51,17 @@ impl Body {
         Self(Kind::Whole { first: Some(first.freeze()), second })
     }
 
-    /// One frame per event, or all in one frame when there is no time between them.
+    /// One chunk per event, as real servers write them. With no time between them hyper puts many chunks into one
+    /// write, so that a proxy finds them in one read.
     pub(super) fn events(id: &str, answer: &Answer, interval: Duration) -> Self {
-        let mut last = BytesMut::with_capacity(answer.size(id.len()));
-        let mut events = answer.events.clone();
-        if interval.is_zero() {
-            last.extend_from_slice(&events);
-            events.clear();
-        }
-        for part in [answer.before.as_bytes(), id.as_bytes(), &answer.after] {
-            last.extend_from_slice(part);
-        }
+        let events = answer.events.clone();
+        let last = [answer.before.as_bytes(), id.as_bytes(), &answer.after].concat();
         let interval = (!interval.is_zero()).then(|| {
             let mut interval = tokio::time::interval(interval);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         });
-        Self(Kind::Events { events, last: Some(last.freeze()), interval })
+        Self(Kind::Events { events, last: Some(last.into()), interval })
     }
 }
 
