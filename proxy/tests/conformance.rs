@@ -12,10 +12,11 @@ mod scrape;
 #[path = "support/tap.rs"]
 mod tap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,7 +29,11 @@ use tap::{EXECUTABLE, through_proxy};
 
 const SUITE: &str = "@modelcontextprotocol/conformance/dist/index.js";
 /// One run of the suite takes up to 15 seconds on an idle machine.
-const RUN: Duration = Duration::from_secs(180);
+const RUN: Duration = Duration::from_secs(300);
+/// How long the suite waits for one scenario, in milliseconds. It runs up to 50 clients at once.
+const SCENARIO: &str = "240000";
+/// The client suites run one after another, for the same reason.
+static CLIENTS: Mutex<()> = Mutex::new(());
 
 /// How often each check had each status: (scenario, check, status).
 type Checks = BTreeMap<(String, String, String), usize>;
@@ -87,6 +92,7 @@ fn server_suite(server: &Server, revision: &str, floor: usize) {
 /// The same for the client scenarios: there the suite is the server, and each scenario gets a proxy of its own
 /// (through-proxy.mjs).
 fn client_suite(revision: &str, floor: usize) {
+    let _alone = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let run = |client: &str| {
         let mut suite = Parts::find().package(SUITE);
         run(revision, suite.args(["client", "--command", client]).env("MCP_TAP", EXECUTABLE))
@@ -97,30 +103,57 @@ fn client_suite(revision: &str, floor: usize) {
 }
 
 /// Runs the suite. Its exit code is no matter: some checks fail by design of the server, both ways.
-fn run(revision: &str, suite: &mut Command) -> Checks {
+fn run(revision: &str, suite: &mut Command) -> Run {
     let results = TempDir::new().expect("a temporary directory");
-    suite.args(["--requirements", revision, "--output-dir"]).arg(results.path());
+    suite.args(["--requirements", revision, "--timeout", SCENARIO, "--output-dir"]).arg(results.path());
     Process::start("conformance suite", suite).finish(RUN);
-    let mut checks = Checks::new();
-    collect(results.path(), "", &mut checks);
-    checks
+    let mut run = Run::default();
+    run.collect(results.path(), "");
+    run
 }
 
-/// Reads every `checks.json` below `directory`; `scenario` is the path so far.
-fn collect(directory: &Path, scenario: &str, checks: &mut Checks) {
-    for entry in fs::read_dir(directory).expect("the suite's results") {
-        let entry = entry.expect("the suite's results");
-        let name = entry.file_name().into_string().expect("names are ASCII");
-        if name == "checks.json" {
-            let text = fs::read(entry.path()).expect("the suite's results");
-            let list: Vec<Value> = serde_json::from_slice(&text).expect("a list of checks");
-            for check in list {
-                let member = |name: &str| check[name].as_str().expect("a text").to_owned();
-                *checks.entry((scenario.to_owned(), member("id"), member("status"))).or_default() += 1;
+/// What one run of the suite found.
+#[derive(Default)]
+struct Run {
+    checks: Checks,
+    /// Per scenario what went wrong in it, for failure messages.
+    notes: BTreeMap<String, String>,
+}
+
+impl Run {
+    /// Reads every `checks.json` below `directory`; `scenario` is the path so far.
+    fn collect(&mut self, directory: &Path, scenario: &str) {
+        for entry in fs::read_dir(directory).expect("the suite's results") {
+            let path = entry.expect("the suite's results").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("names are ASCII");
+            match name {
+                "checks.json" => self.read(&path, scenario),
+                "stderr.txt" => {
+                    let printed = fs::read_to_string(&path).expect("the suite's results");
+                    self.notes.entry(scenario.to_owned()).or_default().push_str(&printed);
+                }
+                _ if path.is_dir() => self.collect(&path, &format!("{scenario}/{}", without_time(name))),
+                _ => {}
             }
-        } else if entry.path().is_dir() {
-            collect(&entry.path(), &format!("{scenario}/{}", without_time(&name)), checks);
         }
+    }
+
+    fn read(&mut self, path: &Path, scenario: &str) {
+        let text = fs::read(path).expect("the suite's results");
+        let list: Vec<Value> = serde_json::from_slice(&text).expect("a list of checks");
+        for check in list {
+            let member = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+            let (id, status) = (member("id"), member("status"));
+            if status == "FAILURE" {
+                let note = format!("{id}: {}\n", member("errorMessage"));
+                self.notes.entry(scenario.to_owned()).or_default().push_str(&note);
+            }
+            *self.checks.entry((scenario.to_owned(), id, status)).or_default() += 1;
+        }
+    }
+
+    fn with(&self, status: &str) -> usize {
+        self.checks.iter().filter(|((_, _, of), _)| of == status).map(|(_, count)| count).sum()
     }
 }
 
@@ -143,27 +176,36 @@ fn balanced(scrape: &Scrape) {
     assert_eq!(scrape.sum("mcp_proxy_faults_total"), calls - succeeded, "faults and failures differ");
 }
 
-fn compare(revision: &str, direct: &Checks, tapped: &Checks, floor: usize) {
-    let with = |checks: &Checks, status: &str| -> usize {
-        checks.iter().filter(|((_, _, of), _)| of == status).map(|(_, count)| count).sum()
-    };
-    for (way, checks) in [("directly", direct), ("through mcp-tap", tapped)] {
+fn compare(revision: &str, direct: &Run, tapped: &Run, floor: usize) {
+    for (way, run) in [("directly", direct), ("through mcp-tap", tapped)] {
         println!(
             "{revision} {way}: {} passed, {} failed, {} warnings, {} checks in all",
-            with(checks, "SUCCESS"),
-            with(checks, "FAILURE"),
-            with(checks, "WARNING"),
-            checks.values().sum::<usize>(),
+            run.with("SUCCESS"),
+            run.with("FAILURE"),
+            run.with("WARNING"),
+            run.checks.values().sum::<usize>(),
         );
     }
-    assert!(with(direct, "SUCCESS") >= floor, "less than {floor} checks passed without the proxy");
-    let differing: Vec<String> = direct
+    let count = |run: &Run, check| run.checks.get(check).copied().unwrap_or_default();
+    let differing: Vec<_> = direct
+        .checks
         .keys()
-        .chain(tapped.keys())
-        .filter(|check| direct.get(*check) != tapped.get(*check))
-        .map(|check| format!("{check:?}: {:?} directly, {:?} tapped", direct.get(check), tapped.get(check)))
+        .chain(tapped.checks.keys())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .filter(|check| count(direct, check) != count(tapped, check))
         .collect();
-    if !differing.is_empty() {
-        fail(&format!("{} checks differ:\n{}", differing.len(), differing.join("\n")));
+    let mut report: Vec<String> = differing
+        .iter()
+        .map(|check| format!("{check:?}: {} directly, {} tapped", count(direct, check), count(tapped, check)))
+        .collect();
+    for scenario in differing.iter().map(|(scenario, _, _)| scenario).collect::<BTreeSet<_>>() {
+        for (way, run) in [("directly", direct), ("tapped", tapped)] {
+            report.extend(run.notes.get(scenario).map(|note| format!("--- {scenario} {way}:\n{note}")));
+        }
     }
+    if !report.is_empty() {
+        fail(&format!("{} checks differ:\n{}", differing.len(), report.join("\n")));
+    }
+    assert!(direct.with("SUCCESS") >= floor, "less than {floor} checks passed without the proxy");
 }
