@@ -1,0 +1,167 @@
+//! What scrapers get: judged by promtool, and pinned as a whole.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mcp_tap::exchange::event::{
+    CataloguePage, Client, Direction, EndReason, Event, HttpRecord, NotInspected, Operation, OperationKind,
+    SessionRecord, Sink, StreamRecord, Transport,
+};
+use mcp_tap::protocol::message::{Arguments, Content, Finding, Implementation};
+use mcp_tap::protocol::method::Method;
+use mcp_tap::protocol::outcome::{Ending, Interim};
+use mcp_tap::protocol::version::{Era, Version};
+use mcp_tap::telemetry::names::Metric;
+use mcp_tap::telemetry::{Settings, Telemetry};
+
+/// Telemetry after one event of every kind, so that every family has a series.
+fn after_every_event(start: Instant) -> Telemetry {
+    let telemetry = Telemetry::new(
+        Settings {
+            server_name: "every\"thing".into(),
+            environment: "test".into(),
+            region: "here".into(),
+            version: "1.2.3".into(),
+            ..Settings::default()
+        },
+        start,
+    );
+    let client = client();
+    let server = Implementation { name: "mcp-servers/everything".into(), version: "2.0".into() };
+    let lists =
+        [r#"[{"name":"echo","description":"d"},{"name":"add"}]"#, r#"[{"name":"echo"},{"name":"sub"}]"#];
+    telemetry.emit(Event::ConnectionOpened);
+    telemetry.emit(Event::ConnectionIdentified { before: Arc::default(), client: Arc::clone(&client) });
+    telemetry.emit(Event::SessionStarted { client: Arc::clone(&client) });
+    telemetry.emit(Event::Server { server, version: Version::V2025_11_25 });
+    for list in lists {
+        let tools = Some(list.as_bytes().into());
+        let page = CataloguePage { tools, first: true, last: true, listing: 1, client: Arc::clone(&client) };
+        telemetry.emit(Event::Catalogue(page));
+        telemetry.upkeep(start);
+    }
+    for operation in operations(start, &client) {
+        if operation.kind == OperationKind::Request {
+            telemetry.emit(Event::OperationStarted);
+        }
+        telemetry.emit(Event::OperationEnded(Box::new(operation)));
+    }
+    for mcp in [true, false] {
+        telemetry.emit(Event::HttpEnded(HttpRecord {
+            method: "POST",
+            status: Some(200),
+            mcp,
+            duration: Duration::from_millis(4),
+            first_byte: Some(Duration::from_millis(3)),
+            overhead: Duration::from_micros(9),
+            end: EndReason::Complete,
+        }));
+    }
+    telemetry.emit(Event::SessionEnded(SessionRecord {
+        client,
+        version: Some(Version::V2025_11_25),
+        transport: Transport::StreamableHttp,
+        duration: Duration::from_secs(600),
+        error_type: "",
+    }));
+    let longest_quiet = Duration::from_secs(31);
+    telemetry.emit(Event::StreamEnded(StreamRecord { longest_quiet, events: 3, standing: false }));
+    telemetry.emit(Event::NotInspected(NotInspected::Encoding));
+    telemetry.emit(Event::Finding(Finding::DuplicateKey));
+    telemetry.emit(Event::Unmatched);
+    telemetry
+}
+
+fn client() -> Arc<Client> {
+    let info = Implementation { name: "claude-ai".into(), version: "1".into() };
+    Arc::new(Client { info: Some(info), ..Client::default() })
+}
+
+fn operations(start: Instant, client: &Arc<Client>) -> Vec<Operation> {
+    let call = |target: &str, ending| Operation {
+        direction: Direction::ToServer,
+        kind: OperationKind::Request,
+        method: Method::ToolsCall,
+        target: Some(target.into()),
+        id: None,
+        version: Some(Version::V2025_11_25),
+        era: Era::Legacy,
+        transport: Transport::StreamableHttp,
+        client: Arc::clone(client),
+        session: None,
+        started: start,
+        ended: start + Duration::from_millis(125),
+        first_byte: Some(start + Duration::from_millis(100)),
+        ending,
+        status: Some(200),
+        arguments: Some(Arguments { size: 300, depth: 2, hash: 0 }),
+        content: Content { items: 1, text: 90, readable: 60, ..Content::default() },
+        waited_for_client: false,
+        repeated: false,
+    };
+    vec![
+        call("echo", Ending::Success),
+        Operation { repeated: true, ..call("echo", Ending::ToolError) },
+        call("echo", Ending::Interim(Interim::InputRequired)),
+        call("echo", Ending::StreamClosed),
+        call("typo\n", Ending::RpcError { code: Some(-32602), status: Some(200) }),
+        Operation { method: Method::PromptsGet, ..call("greet", Ending::Success) },
+        Operation {
+            kind: OperationKind::Notification,
+            method: Method::NotificationsInitialized,
+            ..call("", Ending::Success)
+        },
+        Operation {
+            direction: Direction::ToClient,
+            method: Method::ElicitationCreate,
+            ..call("", Ending::Success)
+        },
+    ]
+}
+
+/// The scrape without what differs between machines.
+fn scrape(accept: Option<&str>) -> String {
+    let start = mcp_tap::clock::now();
+    let (_, text) = after_every_event(start).render(accept, start + Duration::from_secs(1));
+    let of_the_process = |line: &&str| line.contains(" process_") || line.starts_with("process_");
+    text.lines().filter(|line| !of_the_process(line)).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn promtool_accepts_the_text_format() {
+    let start = mcp_tap::clock::now();
+    let (_, text) = after_every_event(start).render(None, start);
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is installed (Debian package prometheus)");
+    promtool.stdin.take().expect("stdin is piped").write_all(text.as_bytes()).expect("promtool reads");
+    let output = promtool.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{}: {said}\n{text}", output.status);
+}
+
+#[test]
+fn every_family_of_the_list_is_in_the_scrape() {
+    let start = mcp_tap::clock::now();
+    let (_, text) = after_every_event(start).render(None, start);
+    for metric in Metric::ALL {
+        let head = format!("# TYPE {} ", metric.name());
+        assert!(text.contains(&head), "{head}is missing");
+    }
+}
+
+#[test]
+fn the_text_format_is_as_before() {
+    insta::assert_snapshot!(scrape(None));
+}
+
+#[test]
+fn openmetrics_is_as_before() {
+    insta::assert_snapshot!(scrape(Some("application/openmetrics-text")));
+}
