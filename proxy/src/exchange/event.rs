@@ -162,19 +162,17 @@ pub enum Transport {
 pub struct Client {
     /// `clientInfo` as the client gave it; `None` when it never did.
     pub info: Option<Implementation>,
-    /// Hash of the configured identity header's value, when that is configured and was sent.
+    /// [`Client::digest`] of the configured identity header's value, when that is configured and was sent.
     pub caller: Option<u64>,
-    /// [`Client::digest_of`] the same value, computed once when the client is interned; set exactly when `caller` is.
-    /// Unlike `caller` it is the same in every process, so it can be shown.
-    pub digest: Option<u32>,
 }
 
 impl Client {
-    /// The first 32 bits of SHA-256 over an identity: what the label `client_id` shows in hexadecimal.
+    /// The first 64 bits of SHA-256 over an identity. Unlike a fingerprint it is the same in every process, so that it
+    /// can be shown: the label `client_id` is its first half in hexadecimal.
     #[must_use]
-    pub fn digest_of(identity: &[u8]) -> u32 {
-        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(identity));
-        u32::from_be_bytes([a, b, c, d])
+    pub fn digest(identity: &[u8]) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(identity));
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 }
 

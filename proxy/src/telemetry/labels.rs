@@ -116,7 +116,7 @@ impl Clients {
     #[must_use]
     pub(super) fn label(&self, client: &Client) -> Arc<ClientLabel> {
         let name = client.info.as_ref().map(|info| info.name.as_str()).filter(|name| !name.is_empty());
-        match (self.mode, client.digest, name) {
+        match (self.mode, client.caller, name) {
             (ClientIdMode::Hash, Some(digest), _) => self.admit(&hexadecimal(digest)),
             (ClientIdMode::Hash | ClientIdMode::Name, _, Some(name)) => self.by_name(name),
             _ => Arc::clone(&self.none),
@@ -132,7 +132,7 @@ impl Clients {
     fn by_name(&self, name: &str) -> Arc<ClientLabel> {
         self.by_name
             .admit(name, self.limit, |_| match self.mode {
-                ClientIdMode::Hash => self.admit(&hexadecimal(digest(name.as_bytes()))),
+                ClientIdMode::Hash => self.admit(&hexadecimal(Client::digest(name.as_bytes()))),
                 _ => self.admit(&shown(name)),
             })
             .map_or_else(|| Arc::clone(self.labels.other()), |label| Arc::clone(&label))
@@ -144,13 +144,9 @@ impl Clients {
     }
 }
 
-/// The first 32 bits of SHA-256.
-fn digest(identity: &[u8]) -> u32 {
-    Client::digest_of(identity)
-}
-
-fn hexadecimal(digest: u32) -> CompactString {
-    compact_str::format_compact!("{digest:08x}")
+/// The first 8 hexadecimal digits of a digest.
+fn hexadecimal(digest: u64) -> CompactString {
+    compact_str::format_compact!("{:08x}", digest >> 32)
 }
 
 /// A client's name as it may be shown: no control characters, at most 64 characters.
@@ -191,13 +187,12 @@ mod tests {
         let clients = Clients::new(ClientIdMode::Hash, 100);
         // printf %s claude-ai | sha256sum
         let by_name = clients.label(&named("claude-ai"));
-        assert_eq!(by_name.text, hexadecimal(digest(b"claude-ai")));
-        assert_eq!(by_name.text.len(), 8);
-        let header = Client { digest: Some(0xab), ..named("claude-ai") };
+        assert_eq!(by_name.text, "2e6a9951");
+        let header = Client { caller: Some(0xab << 32 | 7), ..named("claude-ai") };
         assert_eq!(clients.label(&header).text, "000000ab");
         assert_eq!(clients.label(&Client::default()).text, "");
         // A header with the name's digest is the same label.
-        let same = Client { digest: Some(digest(b"claude-ai")), ..Client::default() };
+        let same = Client { caller: Some(Client::digest(b"claude-ai")), ..Client::default() };
         assert_eq!(clients.label(&same), by_name);
     }
 
@@ -206,7 +201,7 @@ mod tests {
         let clients = Clients::new(ClientIdMode::Name, 100);
         assert_eq!(clients.label(&named(" a\u{7}b\nc ")).text, "a_b_c");
         assert_eq!(clients.label(&named(&"é".repeat(300))).text.chars().count(), 64);
-        let header = Client { digest: Some(1), caller: Some(1), info: None };
+        let header = Client { caller: Some(1), info: None };
         assert_eq!(clients.label(&header).text, "");
         assert_eq!(Clients::new(ClientIdMode::Off, 100).label(&named("claude-ai")).text, "");
     }
@@ -215,9 +210,9 @@ mod tests {
     fn ten_thousand_clients_are_a_hundred_and_the_rest() {
         for mode in [ClientIdMode::Hash, ClientIdMode::Name] {
             let clients = Clients::new(mode, 100);
-            let texts: std::collections::BTreeSet<_> = (0..10_000_u32)
+            let texts: std::collections::BTreeSet<_> = (0..10_000_u64)
                 .flat_map(|number| {
-                    let header = Client { digest: Some(number), ..Client::default() };
+                    let header = Client { caller: Some(number << 32), ..Client::default() };
                     [clients.label(&named(&format!("client-{number}"))), clients.label(&header)]
                 })
                 .map(|label| label.text.clone())

@@ -6,6 +6,7 @@ use crate::protocol::fingerprint::fingerprint;
 use crate::protocol::method::Method;
 use crate::protocol::version::{Era, Version};
 
+use super::super::event::Client;
 use super::super::header;
 
 /// HTTP methods that MCP uses, and the rest.
@@ -94,7 +95,7 @@ impl Headers {
             method: head.mcp_method.and_then(header::method),
             name: head.mcp_name.filter(|name| name.len() <= NAME_HEADER).and_then(text),
             last_event: head.last_event_id.map(fingerprint),
-            caller: head.caller.map(fingerprint),
+            caller: head.caller.map(Client::digest),
         }
     }
 
