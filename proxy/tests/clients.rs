@@ -1,16 +1,9 @@
 //! Official clients and official servers, with the proxy in between and without: the clients get the same answers, and
 //! the metrics say what they did, number by number.
 
-#[path = "support/parts.rs"]
-mod parts;
 #[path = "clients/plan.rs"]
 mod plan;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/scrape.rs"]
-mod scrape;
-#[path = "support/tap.rs"]
-mod tap;
+mod support;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -20,11 +13,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use parts::{Parts, Server};
 use plan::{Dialect, Expected, Plan};
-use process::{Process, fail};
-use scrape::Scrape;
-use tap::{Tap, through_proxy};
+use support::parts::{Parts, Server};
+use support::process::{Process, fail};
+use support::scrape::Scrape;
+use support::tap::{Tap, through_proxy};
 
 /// One run of a client takes about two seconds on an idle machine.
 const RUN: Duration = Duration::from_secs(60);

@@ -3,14 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "the counts belong into the log of a test run")]
 
-#[path = "support/parts.rs"]
-mod parts;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/scrape.rs"]
-mod scrape;
-#[path = "support/tap.rs"]
-mod tap;
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,10 +15,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use parts::{Parts, Server};
-use process::{Process, fail};
-use scrape::Scrape;
-use tap::{EXECUTABLE, through_proxy};
+use support::parts::{Parts, Server};
+use support::process::{Process, fail};
+use support::scrape::Scrape;
+use support::tap::{EXECUTABLE, through_proxy};
 
 const SUITE: &str = "@modelcontextprotocol/conformance/dist/index.js";
 /// One run of the suite takes up to 15 seconds on an idle machine.

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 use support::chaos::{self, Plan};
-use support::process::Tap;
 use support::random::Random;
+use support::tap::through_proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,7 +18,7 @@ const CALLS: u64 = 250;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_is_counted_once_with_the_ordered_result_and_fault() {
-    let tap = Tap::start(&format!("http://{}", chaos::start().await)).await;
+    let tap = through_proxy(&format!("http://{}", chaos::start().await));
     let mut callers = Vec::new();
     for caller in 0..CALLERS {
         callers.push(tokio::spawn(call_many(tap.traffic, caller)));
@@ -47,7 +47,7 @@ async fn every_call_is_counted_once_with_the_ordered_result_and_fault() {
             None => *interim.entry(tool).or_default() += count,
         }
     }
-    let scrape = tap.scrape_when_idle().await;
+    let scrape = tap.scrape_when_idle();
     assert_eq!(
         scrape.by("mcp_tool_requests_total", ["tool_name", "result", "error_type"]),
         results.into_iter().map(|((tool, result, error), n)| ([tool, result, error], n)).collect()
@@ -64,7 +64,7 @@ async fn every_call_is_counted_once_with_the_ordered_result_and_fault() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_leave_at_random_bytes_are_counted_at_most_once() {
-    let tap = Tap::start(&format!("http://{}", chaos::start().await)).await;
+    let tap = through_proxy(&format!("http://{}", chaos::start().await));
     let mut random = Random::new(7);
     for id in 0..1000 {
         let plan = Plan::ALL[random.below(Plan::ALL.len())];
@@ -81,15 +81,15 @@ async fn callers_that_leave_at_random_bytes_are_counted_at_most_once() {
             stream.set_zero_linger().ok();
         }
     }
-    let scrape = tap.scrape_when_idle().await;
-    let ended = scrape.sum("mcp_tool_requests_total", &[]);
-    let failed = ended - scrape.sum("mcp_tool_requests_total", &[("result", "success")]);
+    let scrape = tap.scrape_when_idle();
+    let ended = scrape.sum("mcp_tool_requests_total");
+    let failed = ended - scrape.sum_where("mcp_tool_requests_total", &[("result", "success")]);
     let operations =
-        scrape.sum("mcp_server_operation_duration_seconds_count", &[("mcp_method_name", "tools/call")]);
-    let interim = scrape.sum("mcp_proxy_interim_results_total", &[]);
+        scrape.sum_where("mcp_server_operation_duration_seconds_count", &[("mcp_method_name", "tools/call")]);
+    let interim = scrape.sum("mcp_proxy_interim_results_total");
     assert!(operations > 100.0 && operations <= 1000.0, "{operations} calls were complete");
     assert_eq!(ended + interim, operations);
-    assert_eq!(scrape.sum("mcp_proxy_faults_total", &[]), failed);
+    assert_eq!(scrape.sum("mcp_proxy_faults_total"), failed);
 }
 
 /// Makes the calls of one caller over kept-alive connections; gives the plans in their order.

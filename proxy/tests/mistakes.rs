@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use support::chaos::{self, Plan};
-use support::process::Tap;
+use support::scrape::page;
+use support::tap::{through_proxy, through_proxy_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -16,7 +17,7 @@ const MOST_SERIES: usize = 30_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_names_of_tools_uris_and_clients_leave_the_series_bounded() {
-    let tap = Tap::start(&format!("http://{}", chaos::start().await)).await;
+    let tap = through_proxy(&format!("http://{}", chaos::start().await));
     let mut stream = TcpStream::connect(tap.traffic).await.expect("the sidecar accepts");
     for n in 0..10_000 {
         // All of them succeed, so that each name would be admitted if there were room.
@@ -26,8 +27,9 @@ async fn ten_thousand_names_of_tools_uris_and_clients_leave_the_series_bounded()
         let params = json!({"uri": format!("file:///{n}"), "arguments": {"plan": "Ok"}});
         exchange(&mut stream, &modern(n, &format!("vendor/{n}"), params, &format!("client{n}")), "").await;
     }
-    let scrape = tap.scrape_when_idle().await;
-    assert_eq!(scrape.sum("mcp_tool_requests_total", &[("result", "success")]), 10_000.0);
+    drop(stream);
+    let scrape = tap.scrape_when_idle();
+    assert_eq!(scrape.sum_where("mcp_tool_requests_total", &[("result", "success")]), 10_000.0);
     let names: std::collections::BTreeSet<_> =
         scrape.by("mcp_tool_requests_total", ["tool_name"]).into_keys().flatten().collect();
     assert!(names.len() <= 201 && names.contains("_other"), "{} tool names", names.len());
@@ -64,7 +66,7 @@ async fn a_call_arrives_exactly_once_whatever_becomes_of_its_connection() {
             });
         }
     });
-    let tap = Tap::start(&format!("http://{upstream}")).await;
+    let tap = through_proxy(&format!("http://{upstream}"));
     let mut statuses = Vec::new();
     for n in 0..20 {
         let mut stream = TcpStream::connect(tap.traffic).await.expect("the sidecar accepts");
@@ -103,7 +105,7 @@ async fn two_clients_behind_one_address_never_share_a_session_header() {
             });
         }
     });
-    let tap = Tap::start(&format!("http://{upstream}")).await;
+    let tap = through_proxy(&format!("http://{upstream}"));
     let mut clients = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(tap.traffic).await.expect("the sidecar accepts");
@@ -126,7 +128,7 @@ async fn two_clients_behind_one_address_never_share_a_session_header() {
 async fn no_server_gives_502_without_a_json_rpc_body() {
     let closed =
         TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("it was bound");
-    let tap = Tap::start(&format!("http://{closed}")).await;
+    let tap = through_proxy(&format!("http://{closed}"));
     let mut stream = TcpStream::connect(tap.traffic).await.expect("the sidecar accepts");
     let answer = exchange(&mut stream, &modern(1, "tools/call", json!({"name": "x"}), "c"), "").await;
     assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
@@ -134,16 +136,17 @@ async fn no_server_gives_502_without_a_json_rpc_body() {
         !answer.contains("jsonrpc")
             && header(&answer, "content-type").is_some_and(|t| t.starts_with("text/plain"))
     );
-    let scrape = tap.scrape_when_idle().await;
+    drop(stream);
+    let scrape = tap.scrape_when_idle();
     let call = [("result", "error"), ("error_type", "connection_refused")];
-    assert_eq!(scrape.sum("mcp_tool_requests_total", &call), 1.0);
-    assert_eq!(scrape.sum("mcp_proxy_faults_total", &[("fault", "server_transport")]), 1.0);
+    assert_eq!(scrape.sum_where("mcp_tool_requests_total", &call), 1.0);
+    assert_eq!(scrape.sum_where("mcp_proxy_faults_total", &[("fault", "server_transport")]), 1.0);
 }
 
 #[tokio::test]
 async fn secrets_never_appear_in_logs_metrics_or_operations() {
     const CANARY: &str = "canary-7f3a";
-    let tap = Tap::start_with(&format!("http://{}", chaos::start().await), &["--log-level", "trace"]).await;
+    let tap = through_proxy_with(&format!("http://{}", chaos::start().await), &["--log-level", "trace"]);
     let secret_headers = format!(
         "authorization: Bearer {CANARY}\r\ncookie: s={CANARY}\r\nmcp-session-id: {CANARY}\r\nlast-event-id: {CANARY}\r\n"
     );
@@ -156,13 +159,14 @@ async fn secrets_never_appear_in_logs_metrics_or_operations() {
         exchange(&mut stream, &modern(n, "tools/call", params.clone(), "c"), &secret_headers).await;
         exchange(&mut stream, &modern(n, "resources/read", params, "c"), &secret_headers).await;
     }
-    tap.scrape_when_idle().await;
-    for page in ["/metrics", "/operations", "/catalogue"] {
-        let text = tap.get(page).await;
-        assert!(text.contains("login") || page == "/catalogue", "{page}: {text}");
-        assert!(!text.contains(CANARY), "{page} shows a secret");
+    tap.scrape_when_idle();
+    for path in ["/metrics", "/operations", "/catalogue"] {
+        let text = page(tap.admin, path);
+        assert!(text.contains("login") || path == "/catalogue", "{path}: {text}");
+        assert!(!text.contains(CANARY), "{path} shows a secret");
     }
-    let log = tap.stop().await;
+    let (status, log) = tap.stop();
+    assert!(status.success(), "{status}");
     assert!(!log.contains(CANARY), "the log shows a secret: {log}");
 }
 

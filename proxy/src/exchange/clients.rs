@@ -57,7 +57,7 @@ impl Clients {
         if table.len() >= self.limit.load(Ordering::Relaxed) {
             return Arc::clone(&self.unknown);
         }
-        let client = Arc::new(Client { info: info.cloned(), caller, digest: None });
+        let client = Arc::new(Client { info: info.cloned(), caller });
         Arc::clone(table.get_or_insert(key, client))
     }
 

@@ -12,9 +12,9 @@ pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option
         | Ending::Abandoned
         | Ending::SessionClosed { by_server: false }
         | Ending::HttpError { status: ..500, .. }
-        | Ending::Interim(Interim::InputRequired | Interim::TaskAccepted | Interim::TaskUnseen) => {
-            (None, None)
-        }
+        | Ending::Interim(
+            Interim::InputRequired | Interim::TaskAccepted | Interim::TaskUnseen | Interim::UnknownResultType,
+        ) => (None, None),
         Ending::Interim(Interim::UrlElicitation) => (Some("-32042"), Some("-32042")),
         Ending::RpcError { code: Some(-32700 | -32600 | -32601 | -32602 | -32002), .. } => {
             (None, Some(ending.error_type()))

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the server does with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Plan {
+pub(crate) enum Plan {
     Ok,
     OkStream,
     ToolError,
@@ -32,7 +32,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    pub const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Ok,
         Self::OkStream,
         Self::ToolError,
@@ -53,7 +53,7 @@ impl Plan {
         Self::InputRequired,
     ];
 
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         format!("{self:?}")
     }
 
@@ -62,7 +62,7 @@ impl Plan {
     }
 
     /// `(result, error_type, fault)` that must be counted; `None` for an interim answer.
-    pub fn expected(self) -> Option<(&'static str, &'static str, &'static str)> {
+    pub(crate) fn expected(self) -> Option<(&'static str, &'static str, &'static str)> {
         Some(match self {
             Self::Ok | Self::OkStream => ("success", "", ""),
             Self::ToolError | Self::ToolErrorStream => ("error", "tool_error", "tool"),
@@ -82,7 +82,7 @@ impl Plan {
 }
 
 /// Starts the server on a free port of the loopback interface.
-pub async fn start() -> SocketAddr {
+pub(crate) async fn start() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move {
@@ -135,7 +135,9 @@ async fn answer(stream: &mut TcpStream, request: &Value) -> bool {
         _ => json!({"content": [{"type": "text", "text": "x".repeat(200)}]}),
     };
     let message = match plan {
-        Plan::InvalidParams => json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32602, "message": "no"}}),
+        Plan::InvalidParams => {
+            json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32602, "message": "no"}})
+        }
         Plan::InternalError | Plan::InternalErrorStream => {
             json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32603, "message": "no"}})
         }
@@ -150,8 +152,11 @@ async fn answer(stream: &mut TcpStream, request: &Value) -> bool {
         Plan::Status429 => send(stream, "HTTP/1.1 429 No\r\ncontent-length: 0\r\n\r\n").await,
         Plan::Accepted => send(stream, "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await,
         Plan::ForeignBody => {
-            send(stream, &format!("HTTP/1.1 200 OK\r\n{json_type}content-length: 13\r\n\r\n{{\"hello\":\"no\"}}"[..]))
-                .await
+            send(
+                stream,
+                &format!("HTTP/1.1 200 OK\r\n{json_type}content-length: 14\r\n\r\n{{\"hello\":\"no\"}}"),
+            )
+            .await
         }
         Plan::ResetBeforeHead => reset(stream, "").await,
         // At most everything but the last brace: then the message was never complete.

@@ -1,11 +1,17 @@
-//! What the tests of the HTTP path share: a server that does what a script says, a client that notes every byte, and
-//! a proxy between them.
+//! What the tests share: servers that do what they are told, a client that notes every byte, the proxy in this process
+//! or as its users start it, and the third-party parts.
 
 #![expect(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod chaos;
 pub(crate) mod client;
+pub(crate) mod parts;
+pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod random;
+pub(crate) mod scrape;
 pub(crate) mod server;
+pub(crate) mod tap;
 pub(crate) mod wire;
 
 /// Longest wait for anything in a test; reached only by a failure.

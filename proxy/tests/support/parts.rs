@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{Process, fail, free_port};
+use super::process::{Process, fail, free_port};
 
 /// Where the parts are.
 pub(crate) struct Parts {

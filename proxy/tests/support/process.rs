@@ -73,6 +73,26 @@ impl Process {
         }
     }
 
+    /// Looks again and again until there is an answer.
+    pub(crate) fn wait_until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("did not come to where {what} in {START:?}"));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let asked = Command::new("kill").args(["-TERM", "--", &self.child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "{} is not there any more", self.name);
+    }
+
     /// Waits for its end, at most `limit`; all it printed, and its status.
     pub(crate) fn finish(mut self, limit: Duration) -> (ExitStatus, Vec<String>) {
         let deadline = Instant::now() + limit;

@@ -1,4 +1,4 @@
-//! Reads `/metrics` over plain HTTP/1.0 and parses the Prometheus text format 0.0.4.
+//! Reads pages of the admin port over plain HTTP/1.0 and parses the Prometheus text format 0.0.4.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -23,16 +23,7 @@ pub(crate) struct Scrape(Vec<Sample>);
 impl Scrape {
     /// Fetches and parses the metrics of a running proxy.
     pub(crate) fn of(admin: SocketAddr) -> Self {
-        let mut connection = TcpStream::connect_timeout(&admin, LIMIT).expect("the admin port accepts");
-        connection.set_read_timeout(Some(LIMIT)).expect("a timeout that is not zero");
-        let request =
-            format!("GET /metrics HTTP/1.0\r\nHost: {admin}\r\nAccept: text/plain;version=0.0.4\r\n\r\n");
-        connection.write_all(request.as_bytes()).expect("the admin port reads");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).expect("the admin port answers UTF-8");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.lines().next().is_some_and(|status| status.contains(" 200 ")), "{head}");
-        Self::parse(body)
+        Self::parse(&page(admin, "/metrics"))
     }
 
     fn parse(text: &str) -> Self {
@@ -52,8 +43,36 @@ impl Scrape {
 
     /// The sum of all samples of `name`.
     pub(crate) fn sum(&self, name: &str) -> f64 {
-        self.by(name, []).into_values().sum()
+        self.sum_where(name, &[])
     }
+
+    /// The sum of the samples of `name` that have all these labels.
+    pub(crate) fn sum_where(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let has = |sample: &Sample, (label, value): &(&str, &str)| {
+            sample.labels.get(*label).map_or("", String::as_str) == *value
+        };
+        let matching =
+            |sample: &&Sample| sample.name == name && labels.iter().all(|label| has(sample, label));
+        self.0.iter().filter(matching).map(|sample| sample.value).sum()
+    }
+
+    /// Number of samples.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A page of the admin port.
+pub(crate) fn page(admin: SocketAddr, path: &str) -> String {
+    let mut connection = TcpStream::connect_timeout(&admin, LIMIT).expect("the admin port accepts");
+    connection.set_read_timeout(Some(LIMIT)).expect("a timeout that is not zero");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {admin}\r\nAccept: text/plain;version=0.0.4\r\n\r\n");
+    connection.write_all(request.as_bytes()).expect("the admin port reads");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("the admin port answers UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(head.lines().next().is_some_and(|status| status.contains(" 200 ")), "{head}");
+    body.to_owned()
 }
 
 /// `name{label="value",…} value [timestamp]`.
@@ -93,7 +112,7 @@ fn label_value(text: &str) -> Option<(String, &str)> {
 }
 
 fn panic_on(line: &str) -> Sample {
-    crate::process::fail(&format!("no sample line: {line}"))
+    super::process::fail(&format!("no sample line: {line}"))
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The proxy under test, as its users start it.
 
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::process::Process;
+use super::process::Process;
+use super::scrape::Scrape;
+
+/// Longest time for ending without open requests.
+const STOP: Duration = Duration::from_secs(10);
 
 /// The executable of this package.
 pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_mcp-tap");
@@ -16,7 +21,7 @@ pub(crate) struct Tap {
     pub(crate) traffic: SocketAddr,
     /// Where it answers about itself.
     pub(crate) admin: SocketAddr,
-    _process: Process,
+    process: Process,
 }
 
 impl Tap {
@@ -24,20 +29,37 @@ impl Tap {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.traffic)
     }
+
+    /// The metrics once nothing is open any more: no connection of a client, no operation.
+    pub(crate) fn scrape_when_idle(&self) -> Scrape {
+        self.process.wait_until("nothing is open", || {
+            let scrape = Scrape::of(self.admin);
+            let open = scrape.sum("mcp_active_connections") + scrape.sum("mcp_proxy_inflight_operations");
+            (open == 0.0).then_some(scrape)
+        })
+    }
+
+    /// Ends it as Kubernetes does; gives its status and its whole log.
+    pub(crate) fn stop(self) -> (ExitStatus, String) {
+        self.process.terminate();
+        let (status, lines) = self.process.finish(STOP);
+        (status, lines.join("\n"))
+    }
 }
 
 /// Starts the proxy in front of `upstream` (scheme, host, port) on ports of its own.
 pub(crate) fn through_proxy(upstream: &str) -> Tap {
+    through_proxy_with(upstream, &[])
+}
+
+/// The same with more flags.
+pub(crate) fn through_proxy_with(upstream: &str, flags: &[&str]) -> Tap {
     let process = Process::start(
         "mcp-tap",
-        Command::new(EXECUTABLE).args(["run", "--upstream", upstream]).args([
-            "--listen",
-            "127.0.0.1:0",
-            "--admin",
-            "127.0.0.1:0",
-            "--log-format",
-            "json",
-        ]),
+        Command::new(EXECUTABLE)
+            .args(["run", "--upstream", upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--log-format", "json"])
+            .args(flags),
     );
     let (traffic, admin) = process.wait_for_line("its addresses", |line| {
         let line: Value = serde_json::from_str(line).ok()?;
@@ -45,5 +67,5 @@ pub(crate) fn through_proxy(upstream: &str) -> Tap {
         let address = |name: &str| fields.get(name)?.as_str()?.parse().ok();
         (fields.get("message")? == "listening").then_some((address("traffic")?, address("admin")?))
     });
-    Tap { traffic, admin, _process: process }
+    Tap { traffic, admin, process }
 }

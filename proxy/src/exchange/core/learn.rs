@@ -57,6 +57,7 @@ impl Core {
             first: !call.facts.later_page,
             last: !message.answer.next_cursor,
             listing: self.hasher.hash_one((&operation.client, operation.session)),
+            client: Arc::clone(&operation.client),
         }));
     }
 

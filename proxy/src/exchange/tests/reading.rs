@@ -120,6 +120,8 @@ fn params(params: &Value) -> Params {
         cancelled: params.get("requestId").map(id),
         task_id: text("taskId"),
         task_status: status(&params["status"]),
+        task_is_error: params["result"]["isError"] == true,
+        task_code: params["error"]["code"].as_i64(),
         wants_task: params["task"].is_object(),
         request_state: params["requestState"].as_str().map(|state| fingerprint(state.as_bytes())),
         cursor: params.get("cursor").is_some(),
