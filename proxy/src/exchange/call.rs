@@ -165,13 +165,16 @@ impl Call {
         self.take(&mut state, ending, at)
     }
 
-    /// Ends it without an answer. `None` if it was over.
-    pub(super) fn end(&self, ending: Ending, at: Instant, status: Option<u16>) -> Option<Ended> {
-        let mut state = self.state();
-        if let Some(draft) = &mut state.draft {
-            draft.status = draft.status.or(status);
+    /// Remembers the status of its own exchange, in case no other one brings an answer.
+    pub(super) fn heard(&self, status: Option<u16>) {
+        if let Some(draft) = &mut self.state().draft {
+            draft.status = status;
         }
-        self.take(&mut state, ending, at)
+    }
+
+    /// Ends it without an answer. `None` if it was over.
+    pub(super) fn end(&self, ending: Ending, at: Instant) -> Option<Ended> {
+        self.take(&mut self.state(), ending, at)
     }
 
     fn take(&self, state: &mut State, ending: Ending, at: Instant) -> Option<Ended> {

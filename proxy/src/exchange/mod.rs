@@ -80,6 +80,56 @@ use self::event::Sink;
 use self::http_call::HttpCall;
 
 /// All exchanges with one server. Clones are the same.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use std::time::{Duration, Instant};
+///
+/// use mcp_tap::exchange::event::{EndReason, Event, Sink};
+/// use mcp_tap::exchange::{AnswerShape, Exchange, HttpMethod, RequestHead, Settings};
+/// use mcp_tap::protocol::message::{Document, Message, MessageKind, RequestId};
+/// use mcp_tap::protocol::method::Method;
+///
+/// /// Keeps how long each operation took.
+/// #[derive(Default)]
+/// struct Durations(Mutex<Vec<Duration>>);
+///
+/// impl Sink for Durations {
+///     fn emit(&self, event: Event) {
+///         if let Event::OperationEnded(operation) = event {
+///             self.0.lock().unwrap().push(operation.duration());
+///         }
+///     }
+/// }
+///
+/// let sink = Arc::new(Durations::default());
+/// let exchange = Exchange::new(Settings::default(), Arc::clone(&sink) as Arc<dyn Sink>);
+/// let connection = exchange.connection();
+/// let head = RequestHead {
+///     method: HttpMethod::Post,
+///     target: "/mcp",
+///     session: None,
+///     protocol_version: None,
+///     mcp_method: None,
+///     mcp_name: None,
+///     last_event_id: None,
+///     caller: None,
+/// };
+/// let (id, start) = (Some(RequestId::Number(1)), Instant::now());
+/// let later = start + Duration::from_millis(20);
+///
+/// let handle = exchange.open(&connection, &head, start);
+/// let method = Some(Method::ToolsList);
+/// handle.request_message(Message { kind: MessageKind::Request, id: id.clone(), method, ..Message::default() }, start);
+/// handle.request_end(Document::Single, start);
+/// handle.response_head(200, AnswerShape::Json, None, later);
+/// handle.response_bytes(later);
+/// handle.response_message(Message { kind: MessageKind::Result, id, ..Message::default() }, later);
+/// handle.response_end(Document::Single, later);
+/// handle.end(EndReason::Complete, later);
+///
+/// assert_eq!(*sink.0.lock().unwrap(), [Duration::from_millis(20)]);
+/// ```
 #[derive(Clone)]
 pub struct Exchange(Arc<Core>);
 

@@ -77,12 +77,12 @@ impl Core {
     /// those are not one.
     fn repeat_key(&self, operation: &Operation) -> Option<u64> {
         let tool = operation.tool()?;
-        let caller = if *operation.client == Client::default() {
-            (operation.session?, 0)
-        } else {
-            (0, Arc::as_ptr(&operation.client) as usize)
+        let session = match *operation.client == Client::default() {
+            true => Some(operation.session?),
+            false => None,
         };
-        Some(self.hasher.hash_one((caller, tool, operation.arguments.map(|arguments| arguments.hash))))
+        let arguments = operation.arguments.map(|arguments| arguments.hash);
+        Some(self.hasher.hash_one((&operation.client, session, tool, arguments)))
     }
 
     /// Whether the same client made the same call just now; remembers it. A retry that the server asked for is none.

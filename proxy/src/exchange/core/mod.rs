@@ -116,7 +116,7 @@ impl Core {
             Ok(displaced) => {
                 // Who uses an id again has given up on the earlier request.
                 if let Some(earlier) = displaced.filter(|earlier| earlier.wait() != Wait::Exchange) {
-                    self.end(&earlier, Ending::Abandoned, at, None);
+                    self.end(&earlier, Ending::Abandoned, at);
                 }
                 true
             }
@@ -128,14 +128,7 @@ impl Core {
     }
 
     /// Parks a call whose exchange ended; if that cannot be, it ends now.
-    pub(super) fn park(
-        &self,
-        scope: Scope,
-        call: &Arc<Call>,
-        at: Instant,
-        by_server: bool,
-        status: Option<u16>,
-    ) {
+    pub(super) fn park(&self, scope: Scope, call: &Arc<Call>, at: Instant, by_server: bool) {
         let parking = if self.is_closed() {
             Parking::NoPlace
         } else {
@@ -146,13 +139,13 @@ impl Core {
         }
         if matches!(parking, Parking::NoRoom | Parking::NoPlace) {
             let ending = if by_server { Ending::StreamClosed } else { Ending::Abandoned };
-            self.end(call, ending, at, status);
+            self.end(call, ending, at);
         }
     }
 
     /// Ends a call without an answer, unless it is over.
-    pub(super) fn end(&self, call: &Arc<Call>, ending: Ending, at: Instant, status: Option<u16>) {
-        if let Some(ended) = call.end(ending, at, status) {
+    pub(super) fn end(&self, call: &Arc<Call>, ending: Ending, at: Instant) {
+        if let Some(ended) = call.end(ending, at) {
             self.finish(call, ended);
         }
     }
@@ -209,7 +202,7 @@ impl Core {
     pub(super) fn end_calls(&self, scope: Scope, ending: Ending, at: Instant, fits: impl Fn(&Call) -> bool) {
         for call in self.open.of(scope) {
             if fits(&call) {
-                self.end(&call, ending, at, None);
+                self.end(&call, ending, at);
             }
         }
     }
@@ -224,7 +217,7 @@ impl Core {
             call.due(now, &self.settings, resumed).map(|(ending, at)| (Arc::clone(call), ending, at))
         });
         for (call, ending, at) in due {
-            self.end(&call, ending, at, None);
+            self.end(&call, ending, at);
         }
         let idle = self.settings.session_idle;
         for session in self.sessions.select(|session| session.is_idle(now, idle)) {
@@ -245,7 +238,7 @@ impl Core {
                 Wait::Parked { by_server: false, .. } => Ending::Abandoned,
                 Wait::Exchange | Wait::Elsewhere { .. } => Ending::CutByProxy,
             };
-            self.end(&call, ending, now, None);
+            self.end(&call, ending, now);
         }
         for session in self.sessions.select(|_| true) {
             self.end_session(&session, now, "");

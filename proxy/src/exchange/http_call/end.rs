@@ -59,21 +59,22 @@ impl HttpCall {
 
     fn settle_one(&self, call: &Arc<Call>, reason: EndReason, at: Instant) {
         let (core, status) = (&self.core, self.head.map(|head| head.status));
+        call.heard(status);
         match self.unanswered(call).fate(reason) {
-            Fate::Over(ending) => core.end(call, ending, at, status),
+            Fate::Over(ending) => core.end(call, ending, at),
             Fate::OverAtHead(ending) => {
-                core.end(call, ending, self.head.map_or(at, |head| head.at), status);
+                core.end(call, ending, self.head.map_or(at, |head| head.at));
             }
             // The channel went while the POST was under way: nobody will bring the answer.
             Fate::OnChannel if self.channel_is_gone() => {
-                core.end(call, Ending::SessionClosed { by_server: false }, at, status);
+                core.end(call, Ending::SessionClosed { by_server: false }, at);
             }
             Fate::OnChannel if call.is_kept() => {}
             // There was no room to wait for the answer: a guess, counted as not inspected when that was found out.
-            Fate::OnChannel => core.end(call, Ending::Success, at, status),
+            Fate::OnChannel => core.end(call, Ending::Success, at),
             Fate::Parked { by_server } => match self.parking_place() {
-                Some(scope) => core.park(scope, call, at, by_server, status),
-                None => core.end(call, Ending::Abandoned, at, status),
+                Some(scope) => core.park(scope, call, at, by_server),
+                None => core.end(call, Ending::Abandoned, at),
             },
         }
     }

@@ -305,7 +305,7 @@ impl HttpCall {
     pub(in super::super) fn no_response(&mut self, failure: TransportFailure, at: Instant) {
         self.end_notifications(Ending::Transport(failure), at);
         for call in self.calls.take_all() {
-            self.core.end(&call, Ending::Transport(failure), at, None);
+            self.core.end(&call, Ending::Transport(failure), at);
         }
     }
 }

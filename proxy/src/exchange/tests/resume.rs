@@ -1,7 +1,7 @@
 //! Streamable HTTP of 2025-03-26 … 2025-11-25: answers that come on another exchange, or never.
 
 use super::legacy::check_in_session;
-use super::transcript::check;
+use super::transcript::{check, operations};
 
 #[test]
 fn a_stream_that_the_server_ends_early_is_resumed() {
@@ -290,4 +290,29 @@ fn an_id_that_is_used_again_means_that_the_earlier_request_is_given_up() {
         "tools/call slow abandoned 2..4
          tools/call slow success 4..6 repeated",
     )]);
+}
+
+#[test]
+fn the_status_is_that_of_the_response_that_decided() {
+    let polled = "0 A POST /mcp session=s1
+                  0 A > call 1 slow
+                  1 A < 200 sse
+                  1 A < id=e1
+                  2 A end complete\n";
+    let channel = "0 G GET /sse
+                   0 G < 200 sse
+                   0 G < endpoint /m
+                   1 A POST /m
+                   1 A > call 1 slow
+                   1 A < 202 other
+                   1 A end complete\n";
+    let cases = [
+        (format!("{polled}400 expire"), Some(200)),
+        (format!("{channel}9 G < result 1\n9 G end client"), Some(200)),
+        (format!("{channel}9 G end client"), Some(202)),
+        ("0 A POST /mcp session=s1\n0 A > call 1 slow\n1 A end client\n400 expire".to_owned(), None),
+    ];
+    for (script, status) in cases {
+        assert_eq!(operations(&script)[0].status, status, "{script}");
+    }
 }
