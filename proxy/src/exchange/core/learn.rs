@@ -77,10 +77,8 @@ impl Core {
     /// those are not one.
     fn repeat_key(&self, operation: &Operation) -> Option<u64> {
         let tool = operation.tool()?;
-        let session = match *operation.client == Client::default() {
-            true => Some(operation.session?),
-            false => None,
-        };
+        let unknown = *operation.client == Client::default();
+        let session = if unknown { Some(operation.session?) } else { None };
         let arguments = operation.arguments.map(|arguments| arguments.hash);
         Some(self.hasher.hash_one((&operation.client, session, tool, arguments)))
     }

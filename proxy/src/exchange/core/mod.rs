@@ -64,7 +64,7 @@ impl Core {
             open: Open::new(),
             tasks: Tasks::new(settings.tasks),
             calls: Recent::new(settings.recent, settings.repeat_window),
-            // A person may think about it for as long as a parked request may wait.
+            // As long as a client that keeps coming back is waited for.
             states: Recent::new(settings.recent, settings.answer_wait),
             server: ArcSwapOption::empty(),
             hasher: foldhash::fast::RandomState::default(),

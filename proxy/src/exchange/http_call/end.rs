@@ -10,24 +10,16 @@ use crate::protocol::version::Era;
 use super::super::call::{Call, Scope};
 use super::super::event::{EndReason, Event, HttpRecord};
 use super::fate::{Fate, Unanswered};
-use super::{AnswerShape, HttpCall, HttpMethod};
+use super::{AnswerShape, Head, HttpCall, HttpMethod};
 
 impl HttpCall {
     /// The exchange is over. Only the first end counts.
     pub(in super::super) fn end(&mut self, reason: EndReason, at: Instant) {
-        if self.over {
+        if self.is_over() {
             return;
         }
-        self.over = true;
-        self.settle(reason, at);
-        self.end_notifications(
-            match reason {
-                EndReason::ClientGone => Ending::Cancelled,
-                EndReason::Drained => Ending::CutByProxy,
-                _ => Ending::Transport(TransportFailure::Reset),
-            },
-            at,
-        );
+        self.over = Some(reason);
+        self.settle_all(reason, at);
         self.leave_session(reason, at);
         if let Some(stream) = self.stream.take().filter(|_| self.mcp) {
             let standing = self.method == HttpMethod::Get || self.listens;
@@ -47,6 +39,33 @@ impl HttpCall {
             first_byte: self.head.map(|head| head.at.saturating_duration_since(self.started)),
             overhead: self.overhead,
             end: reason,
+        }
+    }
+
+    /// A server may answer, and the exchange end, before the request body was read to its end: what is found in the
+    /// rest of it ends at once.
+    pub(super) fn settle_late(&mut self, at: Instant) {
+        if let Some(reason) = self.over {
+            self.settle_all(reason, at);
+        }
+    }
+
+    fn settle_all(&mut self, reason: EndReason, at: Instant) {
+        self.settle(reason, at);
+        let (ending, at) = match (self.head, reason) {
+            (Some(head), _) => (self.accepted(head), head.at),
+            (None, EndReason::ClientGone) => (Ending::Cancelled, at),
+            (None, EndReason::Drained) => (Ending::CutByProxy, at),
+            (None, _) => (Ending::Transport(TransportFailure::Reset), at),
+        };
+        self.end_notifications(ending, at);
+    }
+
+    /// How a response head ends a notification: it was accepted or refused.
+    pub(super) fn accepted(&self, head: Head) -> Ending {
+        match head.status {
+            ..400 => Ending::Success,
+            status => Ending::HttpError { status, session_lost: self.is_session_lost() },
         }
     }
 
@@ -133,7 +152,7 @@ impl HttpCall {
         if let (Some(from @ Scope::Lineage(_)), Some(id)) = (self.scope, self.event_id) {
             self.core.open.follow(from, Scope::Lineage(id));
         }
-        let Some(session) = self.session.take() else { return };
+        let Some(session) = self.session.clone() else { return };
         if self.resuming {
             session.resumed(at);
         }

@@ -26,7 +26,7 @@ use super::call::{Calls, Scope};
 use super::connection::Connection;
 use super::core::{Core, Reply};
 use super::endpoint;
-use super::event::{Client, Direction, Event, NotInspected, Operation, OperationKind, Transport};
+use super::event::{Client, Direction, EndReason, Event, NotInspected, Operation, OperationKind, Transport};
 use super::session::Session;
 
 /// One HTTP exchange. Every method takes the instant of what happened; nothing happens by itself.
@@ -71,7 +71,8 @@ pub(super) struct HttpCall {
 
     mcp: bool,
     overhead: Duration,
-    over: bool,
+    /// How it ended.
+    over: Option<EndReason>,
 }
 
 /// The head of the response.
@@ -134,13 +135,13 @@ impl HttpCall {
             blind: false,
             resuming: false,
             overhead: Duration::ZERO,
-            over: false,
+            over: None,
         }
     }
 
     /// Whether the end was seen.
     pub(super) const fn is_over(&self) -> bool {
-        self.over
+        self.over.is_some()
     }
 
     /// Time spent in this proxy's own code.

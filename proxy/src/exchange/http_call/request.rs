@@ -24,6 +24,7 @@ impl HttpCall {
             MessageKind::Result | MessageKind::Error => self.client_answer(message, at),
             MessageKind::Foreign => {}
         }
+        self.settle_late(at);
     }
 
     /// The request body is over.
@@ -60,6 +61,7 @@ impl HttpCall {
         } else {
             self.client_request(&message, at);
         }
+        self.settle_late(at);
     }
 
     /// Takes one place among the operations of this exchange.

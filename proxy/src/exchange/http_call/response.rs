@@ -30,7 +30,7 @@ impl HttpCall {
             self.stream = Some(Stream::begin(at));
             self.mcp |= self.method == HttpMethod::Get && self.headers.version.is_some();
         }
-        self.notifications_accepted(head);
+        self.end_notifications(self.accepted(head), at);
         self.session_over(head);
         if let Some(session) = &self.session
             && self.method == HttpMethod::Get
@@ -44,15 +44,6 @@ impl HttpCall {
         if !head.is_success() && shape == AnswerShape::Other {
             self.settle(EndReason::Complete, at);
         }
-    }
-
-    /// A notification is over when the server accepted or refused it.
-    fn notifications_accepted(&mut self, head: Head) {
-        let ending = match head.status {
-            ..400 => Ending::Success,
-            status => Ending::HttpError { status, session_lost: self.is_session_lost() },
-        };
-        self.end_notifications(ending, head.at);
     }
 
     /// A DELETE ends the session if the server agrees; a 404 says that the server does not know it any more.

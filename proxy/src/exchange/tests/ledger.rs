@@ -138,6 +138,8 @@ fn step(running: &mut Running, random: &mut Random, at: Instant) -> bool {
         _ => {
             if random.below(5) > 0 {
                 handle.end(random.pick(&ENDS), at);
+                let late = messages(random.pick(&REQUESTS)).0.into_iter();
+                late.take(random.below(3)).for_each(|message| handle.request_message(message, at));
             }
             return true;
         }

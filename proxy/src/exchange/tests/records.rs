@@ -187,3 +187,35 @@ fn time_inside_the_proxy_adds_up() {
     assert_eq!(overhead, Some(Duration::from_micros(5)));
     player.finish();
 }
+
+#[test]
+fn a_request_that_is_read_after_the_response_is_counted_all_the_same() {
+    check(&[
+        (
+            "after the head",
+            "0 A POST /mcp
+             1 A < 401 other
+             2 A > call 1 echo ; notify notifications/progress
+             3 A end complete",
+            "tools/call echo http 401 0..1
+             notification notifications/progress http 401 0..1",
+        ),
+        (
+            "after the end",
+            "0 A POST /mcp
+             1 A < 413 other
+             2 A end complete
+             3 A > call 1 echo ; notify notifications/progress",
+            "tools/call echo http 413 0..1
+             notification notifications/progress http 413 0..1",
+        ),
+        (
+            "after the end, by its headers",
+            "0 A POST /mcp version=2026-07-28 method=tools/call name=echo
+             2 A end client
+             3 A >! memory",
+            "not inspected: memory
+             tools/call echo cancelled 0..3",
+        ),
+    ]);
+}
