@@ -13,6 +13,10 @@ const ENDPOINT: usize = 2 * 1024;
 const WAITING: usize = 64;
 
 /// What a body gave.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and taken apart at once; a box would be an allocation each"
+)]
 pub(super) enum Found<'a> {
     /// A message is complete.
     Message(Message),
