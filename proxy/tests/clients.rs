@@ -91,7 +91,7 @@ fn check(server: &Server, plan: &Plan, clients: &[Client]) {
             let tap = through_proxy(&server.origin());
             let tapped = follow(client, &tap.url(server.path), plan);
             let mut wrong = answer_differences(plan, &direct, &tapped);
-            wrong.extend(metric_differences(&tap, &expected(client, plan, &tapped["sent"])));
+            wrong.extend(metric_differences(&tap, &expected(client, plan, &tapped)));
             wrong.into_iter().map(move |what| format!("{client:?} {}: {what}", server.url()))
         })
         .collect();
@@ -197,10 +197,15 @@ const SINGLE: [(&str, &str); 9] = [
     ("unmatched", "mcp_proxy_unmatched_messages_total"),
 ];
 
-/// What the metrics must say: of calls what the plan says, of methods what the client counted itself.
-fn expected((_, name, _): Client, plan: &Plan, sent: &Value) -> Expected {
+/// What the metrics must say: of calls what the plan says, of methods what the client counted itself, of the catalogue
+/// what it was given.
+fn expected((_, name, _): Client, plan: &Plan, run: &Value) -> Expected {
+    let sent = &run["sent"];
+    let tools = run["answers"][0]["result"]["tools"].as_array().map_or(0, Vec::len);
+    assert!(tools > 0, "the client was given no tools");
     let digest: String = Sha256::digest(name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let mut expected = plan.expected(&digest);
+    expected.insert("catalogue".to_owned(), tools as f64);
     for (method, count) in sent.as_object().expect("counts by method") {
         let count = count.as_f64().expect("a count");
         let series = if method == "answer" { "asked".to_owned() } else { format!("operations {method}") };
