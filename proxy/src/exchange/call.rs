@@ -146,7 +146,8 @@ impl Call {
         self.state().cancelled.get_or_insert(at);
     }
 
-    /// Ends it with an answer, which still counts if it came within `grace` of a cancellation. `None` if it was over.
+    /// Ends it with an answer, which still counts if it came within `grace` of a cancellation, unless it is an error:
+    /// that is how servers confirm one (the Python SDK answers -32800). `None` if it was over.
     pub(super) fn answer(
         &self,
         grace: Duration,
@@ -159,7 +160,9 @@ impl Call {
         }
         if let Some(draft) = &mut state.draft {
             fill(draft);
-            state.cancelled = None;
+            if !matches!(draft.ending, Ending::RpcError { .. }) {
+                state.cancelled = None;
+            }
         }
         let ending = state.draft.as_ref()?.ending;
         self.take(&mut state, ending, at)

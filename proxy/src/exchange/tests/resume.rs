@@ -243,6 +243,13 @@ fn a_cancelled_request_is_over_at_once_unless_the_answer_comes_soon() {
              stream of 1 quiet 3",
         ),
         (
+            "an error confirms it",
+            &format!("{cancel}6 A < error 1 -32800\n6 A end complete"),
+            "notification notifications/cancelled success 5..5
+             tools/call slow cancelled 2..5
+             stream of 1 quiet 3",
+        ),
+        (
             "answer too late",
             &format!("{cancel}6.5 A < result 1\n6.5 A end complete"),
             "notification notifications/cancelled success 5..5
