@@ -35,7 +35,8 @@ async fn ten_thousand_names_of_tools_uris_and_clients_leave_the_series_bounded()
     assert!(names.len() <= 201 && names.contains("_other"), "{} tool names", names.len());
     let clients: std::collections::BTreeSet<_> =
         scrape.by("mcp_tool_requests_total", ["client_id"]).into_keys().flatten().collect();
-    assert!(clients.len() <= 101, "{} clients", clients.len());
+    // Those that found no room in the table of clients are nobody: an empty label.
+    assert!(clients.len() <= 102, "{} clients", clients.len());
     assert!(scrape.len() < MOST_SERIES, "{} series", scrape.len());
 }
 

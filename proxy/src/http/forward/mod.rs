@@ -241,10 +241,21 @@ where
             },
         }
     }
-    let mut link = limit(shared.settings.connect_timeout, Link::open(&shared.connector)).await?;
+    let mut link = match limit(shared.settings.connect_timeout, Link::open(&shared.connector)).await {
+        Ok(link) => link,
+        Err(error) => {
+            request::read_on(request).await;
+            return Err(error);
+        }
+    };
     match link.exchange(request).await {
         Ok(response) => Ok((link, response)),
-        Err(failed) => Err(ForwardError::exchange(failed.into_error())),
+        Err(mut failed) => {
+            if let Some(unsent) = failed.take_message() {
+                request::read_on(unsent).await;
+            }
+            Err(ForwardError::exchange(failed.into_error()))
+        }
     }
 }
 
@@ -259,7 +270,13 @@ where
     headers::strip(request.headers_mut(), Keep { framing: false, upgrade: false });
     target::for_http2(&mut request, &shared.settings.address)?;
     let connecting = limit(shared.settings.connect_timeout, shared.http2.stream(&shared.connector));
-    let (sender, guard) = connecting.await?;
+    let (sender, guard) = match connecting.await {
+        Ok(stream) => stream,
+        Err(error) => {
+            request::read_on(request).await;
+            return Err(error);
+        }
+    };
     let response = limit(shared.settings.response_timeout, http2::exchange(sender, request)).await?;
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::EXPECT;
 use http::{Request, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -18,6 +19,10 @@ use super::relay::Relay;
 /// How long a client that asked for `100 Continue` may be left without an answer. A server that does not know the
 /// expectation stays silent until it sees the body; clients themselves give up waiting after about this time.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// How much of a request is read that has nowhere to go, and for how long.
+const READ_ON_SIZE: usize = 64 * 1024;
+const READ_ON_TIME: Duration = Duration::from_millis(500);
 
 pin_project! {
     /// See the module.
@@ -65,6 +70,29 @@ impl<B> RequestBody<B> {
         relay.set_uploading(true);
         self.upload = Some(Upload(Arc::clone(relay)));
     }
+}
+
+/// Reads a request that has nowhere to go, as a server would that refuses it: the layers above see what it asked for,
+/// and the client is not reset while it still sends. One that waits for `100 Continue` is not told to go on.
+pub(super) async fn read_on<B>(request: Request<RequestBody<B>>)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut body = request.into_body();
+    if body.gate.is_some() {
+        return;
+    }
+    let reading = async {
+        let mut left = READ_ON_SIZE;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // What has not come by then is not waited for.
+    tokio::time::timeout(READ_ON_TIME, reading).await.ok();
 }
 
 /// Opens the gate when dropped or told.
