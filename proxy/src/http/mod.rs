@@ -26,7 +26,7 @@ pub mod server;
 pub mod stack;
 
 /// Most headers of one head. Node takes 2000, most others count bytes only; hyper reserves room for all of them for
-/// the time of parsing, so this is not free.
+/// the time of parsing (no difference was measured between 256 and 1024).
 pub(crate) const MAX_HEADERS: usize = 1024;
 
 /// Most bytes of one head over HTTP/2. Over HTTP/1 it is hyper's buffer limit, about the same.

@@ -86,9 +86,11 @@ impl Server {
         R::Error: Into<BoxError>,
     {
         let worker = Arc::new(worker);
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // All or none: a worker that runs cannot be taken back.
+        let runtimes: Vec<_> = self.listeners.iter().map(|_| runtime()).collect::<io::Result<_>>()?;
         let mut threads = Vec::with_capacity(self.listeners.len());
-        for (number, listener) in self.listeners.into_iter().enumerate() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        for (number, (listener, runtime)) in self.listeners.into_iter().zip(runtimes).enumerate() {
             let (drain, worker, drain_time) = (drain.clone(), Arc::clone(&worker), self.drain_time);
             threads.push(std::thread::Builder::new().name(format!("traffic-{number}")).spawn(move || {
                 runtime.block_on(async move {
