@@ -12,13 +12,14 @@ use metrics::{Counter, Gauge};
 use crate::exchange::event::NotInspected;
 use crate::fault::Fault;
 use crate::protocol::message::Finding;
+use crate::protocol::method::Method;
 use crate::protocol::outcome::{CallResult, Interim};
 
 use super::Settings;
 use super::client_type::ClientType;
 use super::complexity::Complexity;
 use super::histogram::BucketHistogram;
-use super::labels::{ClientLabel, Clients, Names, OTHER};
+use super::labels::{ClientLabel, Clients, Names, OTHER, Table, table};
 use super::names::{Metric, label};
 use super::registry::Registry;
 use super::rolling::RollingSummary;
@@ -76,6 +77,8 @@ pub(super) struct ToolMetrics {
     faults: [OnceLock<Counter>; Fault::ALL.len()],
     interim: [OnceLock<Counter>; Interim::ALL.len()],
     repeated: OnceLock<Counter>,
+    /// `mcp_server_operation_duration_seconds` of calls without an error, which most are.
+    faultless: OnceLock<Arc<BucketHistogram>>,
 }
 
 impl ToolMetrics {
@@ -92,6 +95,7 @@ impl ToolMetrics {
             faults: Default::default(),
             interim: Default::default(),
             repeated: OnceLock::new(),
+            faultless: OnceLock::new(),
         }
     }
 
@@ -128,8 +132,6 @@ struct OperationKey {
     error_type: Option<&'static str>,
     code: Option<&'static str>,
 }
-
-type Table<K, V> = papaya::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A prompt's label and place.
 #[derive(Debug)]
@@ -184,11 +186,11 @@ impl Metrics {
             tools: Names::new(ToolMetrics::new(OTHER, OTHER_PLACE, None)),
             prompts: Names::new(PromptLabel { name: OTHER.into(), place: OTHER_PLACE }),
             clients: Clients::new(settings.client_id, settings.max_clients),
-            requests: Table::default(),
-            operations: Table::default(),
-            http: Table::default(),
-            sessions: Table::default(),
-            server_requests: Table::default(),
+            requests: table(),
+            operations: table(),
+            http: table(),
+            sessions: table(),
+            server_requests: table(),
             connections: Default::default(),
             not_inspected: NotInspected::ALL
                 .map(|reason| registry.counter(Metric::NotInspected, &[(label::REASON, reason.as_str())])),
@@ -335,6 +337,12 @@ impl Metrics {
             .repeated
             .get_or_init(|| self.registry.counter(Metric::RepeatedCalls, &[(label::TOOL, &tool.name)]));
         counter.increment(1);
+    }
+
+    /// [`Metrics::operation`] of a tool's calls that show neither error nor code, without a look-up.
+    pub(super) fn faultless_call<'a>(&self, tool: &'a ToolMetrics) -> &'a BucketHistogram {
+        tool.faultless
+            .get_or_init(|| self.operation(Method::ToolsCall.label(), Target::Tool(tool), None, None))
     }
 
     /// `mcp_server_operation_duration_seconds` by the conventions; an absent attribute is an absent label.

@@ -157,7 +157,11 @@ impl Inner {
         if operation.kind == OperationKind::Task || operation.method == Method::SubscriptionsListen {
             return;
         }
+        let seconds = operation.duration().as_secs_f64();
         let (error_type, code) = server_view::attributes(&operation.ending);
+        if let (Some(tool), None, None) = (tool, error_type, code) {
+            return self.metrics.faultless_call(tool).observe(seconds);
+        }
         let prompt = (operation.method == Method::PromptsGet).then(|| {
             let name = operation.target.as_deref().unwrap_or_default();
             self.metrics.prompt(name, operation.ending.result() == Some(CallResult::Success))
@@ -167,9 +171,7 @@ impl Inner {
             (None, Some(prompt)) => Target::Prompt(&prompt.name, prompt.place),
             (None, None) => Target::None,
         };
-        self.metrics
-            .operation(operation.method.label(), target, error_type, code)
-            .observe(operation.duration().as_secs_f64());
+        self.metrics.operation(operation.method.label(), target, error_type, code).observe(seconds);
     }
 
     /// Here the server is the client of the conventions; its requests have a metric of their own.
