@@ -66,7 +66,8 @@ impl Core {
     /// A notification about a task of requests in this direction.
     pub(in super::super) fn task_notification(&self, direction: Direction, params: &Params, at: Instant) {
         let id = params.task_id.as_deref().or(params.meta.related_task.as_deref());
-        let ending = params.task_status.and_then(|status| task_ending(status, false, None));
+        let ending =
+            params.task_status.and_then(|status| task_ending(status, params.task_is_error, params.task_code));
         if let (Some(id), Some(ending)) = (id, ending)
             && let Some(draft) = self.tasks.take(direction, id)
         {

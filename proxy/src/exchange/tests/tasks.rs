@@ -106,6 +106,23 @@ fn a_notification_may_show_the_end_first() {
 }
 
 #[test]
+fn a_notification_may_carry_the_finished_task() {
+    for (end, ending) in [
+        (r#""status":"completed","result":{"isError":true}"#, "tool_error"),
+        (r#""status":"failed","error":{"code":-32603}"#, "rpc -32603 on 0"),
+    ] {
+        let script = format!(
+            r#"{LEGACY}2 G GET /mcp session=s1
+               2 G < 200 sse
+               4 G < notify notifications/tasks {{"taskId":"t1",{end}}}
+               6 G end client"#
+        );
+        let expected = format!("{ACCEPTED}task tools/call build {ending} 0..4\nstream of 1 quiet 2 standing");
+        check(&[(end, &script, &expected)]);
+    }
+}
+
+#[test]
 fn a_client_hosts_tasks_too() {
     check(&[(
         "sampling as a task",
