@@ -75,7 +75,8 @@ async fn callers_that_leave_at_random_bytes_are_counted_at_most_once() {
         stream.write_all(&request[..sent]).await.ok();
         let mut answer = vec![0; random.below(64)];
         if sent == request.len() && !answer.is_empty() {
-            stream.read(&mut answer).await.ok();
+            // How much of it came does not matter.
+            let _read = stream.read(&mut answer).await;
         }
         if random.below(2) == 0 {
             stream.set_zero_linger().ok();

@@ -1,6 +1,6 @@
 //! HTTP/2 on either side, and TLS towards the server.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! How it ends: nothing new is accepted, what runs may finish, what stays is cut after the drain time.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Promise 1, the part about time: what arrives goes on at once, and every way of closing reaches the other side.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! How the server is reached, how often, and what is said when it is not.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -2,6 +2,7 @@
 //! or as its users start it, and the third-party parts.
 
 #![expect(dead_code, reason = "each test file uses its own part")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
 pub(crate) mod chaos;
 pub(crate) mod client;
