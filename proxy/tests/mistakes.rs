@@ -67,7 +67,8 @@ async fn a_call_arrives_exactly_once_whatever_becomes_of_its_connection() {
             });
         }
     });
-    let tap = through_proxy(&format!("http://{upstream}"));
+    // One worker has one pool, so fresh and kept-alive connections take turns.
+    let tap = through_proxy_with(&format!("http://{upstream}"), &["--workers", "1"]);
     let mut statuses = Vec::new();
     for n in 0..20 {
         let mut stream = TcpStream::connect(tap.traffic).await.expect("the sidecar accepts");

@@ -98,6 +98,8 @@ impl RawConfig {
         }
         match serde_saphyr::from_str::<BTreeMap<String, Spanned<Value>>>(&text) {
             Ok(entries) => {
+                let mut entries: Vec<_> = entries.into_iter().collect();
+                entries.sort_by_key(|(_, value)| value.referenced.line());
                 for (name, value) in entries {
                     self.add_entry(path, name, value, problems);
                 }
