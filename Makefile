@@ -18,9 +18,16 @@ build: ## Build the release binary (target/release/mcp-tap)
 	cargo build --release --bin mcp-tap
 
 .PHONY: test
-test: lint parts ## Lint, then all tests: unit, property, real third-party parts, documentation
+test: lint parts counts ## Lint, then all tests: documentation, unit, property, real third-party parts
 	cargo test --workspace --doc
-	cargo test --workspace --all-targets
+	cargo test --workspace --no-fail-fast --lib --bins --tests
+
+.PHONY: counts
+counts: ## Report instructions per operation of the hot path (needs valgrind)
+	@command -v valgrind >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends valgrind >/dev/null; } \
+		|| { echo "valgrind is missing: install it (Debian and Ubuntu: apt-get install valgrind as root)" >&2; exit 1; }
+	cargo bench -p mcp-tap --bench instructions
 
 .PHONY: lint
 lint: $(CARGO_DENY) ## Formatting, clippy, licences and bans
