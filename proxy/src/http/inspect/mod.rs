@@ -8,7 +8,7 @@
 //! * Frames, trailers, size hints and ends go on as they came, in the poll in which they came. Nothing is copied, held
 //!   back or waited for. A chunk is read before it goes on, at about 1 ms per MiB: hyper reads at most some 400 KiB at
 //!   a time.
-//! * Only JSON and event streams are read ([`head::Media`]); any other body costs the time of its first byte and of
+//! * Only JSON and event streams are read (`head::Media`); any other body costs the time of its first byte and of
 //!   its end. What cannot be decoded, is too big or has no room in the [`Budget`] is counted as not inspected.
 //! * A body's end is told exactly once, whichever of the five ways it takes ([`TappedBody`]).
 //! * A panic in any of this is caught at the body, counted as [`NotInspected::Internal`], and ends the inspection of
