@@ -39,6 +39,21 @@ impl Tap {
         })
     }
 
+    /// Asks it to end, and does not wait.
+    pub(crate) fn terminate(&self) {
+        self.process.terminate();
+    }
+
+    /// Looks again and again until there is an answer.
+    pub(crate) fn wait_until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        self.process.wait_until(what, look)
+    }
+
+    /// Waits until it has ended by itself; gives its status.
+    pub(crate) fn ended(self) -> ExitStatus {
+        self.process.finish(STOP).0
+    }
+
     /// Ends it as Kubernetes does; gives its status and its whole log.
     pub(crate) fn stop(self) -> (ExitStatus, String) {
         self.process.terminate();

@@ -1,23 +1,23 @@
 //! Builds every part, wires them, starts, drains, ends.
 
+mod log;
+
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock;
-use crate::config::{Config, Loaded, LogFormat, LogSettings};
+use crate::config::{Config, Loaded};
 use crate::exchange::{self, Exchange};
 use crate::http::drain::Drain;
 use crate::http::forward::{Connector, Forward};
@@ -29,10 +29,13 @@ use crate::telemetry::Telemetry;
 /// How often expiry and the windows of telemetry are looked after.
 const UPKEEP: Duration = Duration::from_secs(1);
 
+/// How long after the first signal another one is taken for the same.
+const ECHO: Duration = Duration::from_millis(200);
+
 /// Runs the sidecar until it has drained.
 #[must_use]
 pub fn run(loaded: Loaded) -> ExitCode {
-    start_log(loaded.config.log);
+    log::start(loaded.config.log);
     for variable in loaded.unknown_variables {
         warn!(variable, "this variable is no setting of mcp-tap");
     }
@@ -92,6 +95,7 @@ impl App {
         let traffic = self.server.local_addr();
         let admin = self.admin.local_addr().map_err(RunError::Thread)?;
         let (stop, stopped) = oneshot::channel();
+        let (begun, begins) = mpsc::channel();
         let control = Control {
             admin: self.admin,
             drain: self.drain.clone(),
@@ -100,8 +104,12 @@ impl App {
         };
         let control = std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || control.run(stopped))
+            .spawn(move || control.run(&begun, stopped))
             .map_err(RunError::Thread)?;
+        // Whoever reads that we listen may send a signal at once; without a handler it would kill.
+        if begins.recv().is_err() {
+            return join(control);
+        }
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
         let (drain, exchange) = (self.drain.clone(), self.exchange.clone());
@@ -119,12 +127,14 @@ impl App {
         self.telemetry.upkeep(clock::now());
         // A dropped sender stops the control thread just as well.
         drop(stop);
-        control
-            .join()
-            .map_err(|_| RunError::Thread(std::io::Error::other("the control thread panicked")))??;
+        join(control)?;
         info!("drained");
         served
     }
+}
+
+fn join(control: JoinHandle<Result<(), RunError>>) -> Result<(), RunError> {
+    control.join().map_err(|_| RunError::Thread(std::io::Error::other("the control thread panicked")))?
 }
 
 /// What goes on beside the traffic.
@@ -136,26 +146,31 @@ struct Control {
 }
 
 impl Control {
-    fn run(self, stopped: oneshot::Receiver<()>) -> Result<(), RunError> {
+    /// Says on `begun` when signals and the admin port are looked after.
+    fn run(self, begun: &mpsc::Sender<()>, stopped: oneshot::Receiver<()>) -> Result<(), RunError> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
         runtime.block_on(async move {
-            let (drain, start) = (self.drain.clone(), self.drain.clone());
-            let readiness = Readiness::default();
-            readiness.change(true);
+            let ending = Ending { drain: self.drain, readiness: Readiness::default() };
+            ending.readiness.change(true);
             let state = AdminState {
                 telemetry: self.telemetry.clone(),
-                readiness,
-                drain: Arc::new(move || start.start()),
+                readiness: ending.readiness.clone(),
+                drain: {
+                    let ending = ending.clone();
+                    Arc::new(move || ending.begin("POST /drain"))
+                },
             };
             self.admin.set_nonblocking(true).map_err(RunError::Thread)?;
             let listener = tokio::net::TcpListener::from_std(self.admin).map_err(RunError::Thread)?;
             let terminate = signal(SignalKind::terminate()).map_err(RunError::Thread)?;
             let interrupt = signal(SignalKind::interrupt()).map_err(RunError::Thread)?;
+            // The receiver waits for it.
+            begun.send(()).ok();
             tokio::select! {
                 () = admin::serve(listener, state, std::future::pending()) => {}
                 () = upkeep(self.exchange, self.telemetry) => {}
-                () = obey(terminate, interrupt, drain) => {}
+                () = obey(terminate, interrupt, ending) => {}
                 _ = stopped => {}
             }
             Ok(())
@@ -174,31 +189,42 @@ async fn upkeep(exchange: Exchange, telemetry: Telemetry) {
     }
 }
 
-/// Drains on the first signal, ends at once on the second one.
-async fn obey(mut terminate: Signal, mut interrupt: Signal, drain: Drain) {
-    for first in [true, false] {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        if first {
-            info!(signal = name, "draining");
-            drain.start();
-        } else {
-            warn!(signal = name, "ending without waiting for open requests");
-            std::process::exit(1);
+/// How the end begins, whoever asks for it.
+#[derive(Clone)]
+struct Ending {
+    drain: Drain,
+    readiness: Readiness,
+}
+
+impl Ending {
+    /// No traffic is welcome any more, what is open may finish. Further calls change nothing.
+    fn begin(&self, cause: &str) {
+        self.readiness.change(false);
+        if !self.drain.started() {
+            info!(cause, "draining");
         }
+        self.drain.start();
     }
 }
 
-/// The log goes to standard error: standard output belongs to what is asked for. Only our own lines: libraries log
-/// headers at their lower levels.
-fn start_log(settings: LogSettings) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), settings.level);
-    let registry = tracing_subscriber::registry().with(own);
-    match settings.format {
-        LogFormat::Json => registry.with(lines.json()).init(),
-        LogFormat::Text => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+/// Drains on the first signal, ends at once on the second one.
+async fn obey(mut terminate: Signal, mut interrupt: Signal, ending: Ending) {
+    ending.begin(next(&mut terminate, &mut interrupt).await);
+    // Shells, `timeout` and `make` signal the process and its group: that is one wish, told twice.
+    let echoes = async {
+        loop {
+            next(&mut terminate, &mut interrupt).await;
+        }
+    };
+    drop(tokio::time::timeout(ECHO, echoes).await);
+    let signal = next(&mut terminate, &mut interrupt).await;
+    warn!(signal, "ending without waiting for open requests");
+    std::process::exit(1);
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
     }
 }

@@ -1,0 +1,99 @@
+//! The whole sidecar under abuse: signals, ports, standard error, descriptors, broken and endless peers.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use support::client::RawClient;
+use support::server::ScriptedServer;
+use support::tap::{EXECUTABLE, Tap, through_proxy_with};
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// The status line of one answer of the admin port.
+fn admin(tap: &Tap, request: &str) -> String {
+    let mut stream = TcpStream::connect(tap.admin).expect("the admin port listens");
+    write!(stream, "{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the answer is text");
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A tap with a request under way that never gets its answer.
+fn busy(flags: &[&str]) -> (Tap, RawClient) {
+    let server = ScriptedServer::start(|connection| {
+        connection.request();
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection.wait_for_end();
+    });
+    let tap = through_proxy_with(&format!("http://{}", server.address), flags);
+    let mut client = RawClient::connect(tap.traffic);
+    client.send(GET);
+    client.reader.head().expect("the head passes");
+    (tap, client)
+}
+
+#[test]
+fn readiness_ends_with_the_first_word_of_a_drain() {
+    let (tap, client) = busy(&[]);
+    assert_eq!(admin(&tap, "GET /readyz"), "HTTP/1.1 200 OK");
+    assert_eq!(admin(&tap, "POST /drain"), "HTTP/1.1 202 Accepted");
+    assert_eq!(admin(&tap, "GET /readyz"), "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(admin(&tap, "GET /livez"), "HTTP/1.1 200 OK");
+    drop(client);
+
+    let (tap, client) = busy(&[]);
+    tap.terminate();
+    tap.wait_until("it is not ready", || {
+        (admin(&tap, "GET /readyz") == "HTTP/1.1 503 Service Unavailable").then_some(())
+    });
+    drop(client);
+    assert!(tap.ended().success());
+}
+
+#[test]
+fn a_signal_told_twice_in_one_breath_is_one_and_a_later_one_ends_at_once() {
+    let (tap, mut client) = busy(&["--drain-time", "1s"]);
+    tap.terminate();
+    tap.terminate();
+    // Not cut by the second signal: it would be reset or closed before the drain time.
+    assert!(client.reader.rest().is_empty());
+    assert_eq!(tap.ended().code(), Some(0));
+
+    let (tap, _client) = busy(&["--drain-time", "5m"]);
+    tap.terminate();
+    std::thread::sleep(Duration::from_millis(400));
+    tap.terminate();
+    assert_eq!(tap.ended().code(), Some(1));
+}
+
+#[test]
+fn a_standard_error_that_is_full_disturbs_nothing() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device of every Linux");
+    let server = ScriptedServer::answering(OK);
+    let port = support::process::free_port();
+    let mut child = Command::new(EXECUTABLE)
+        .args(["run", "--upstream", &format!("http://{}", server.address)])
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--admin", "127.0.0.1:0", "--log-level", "debug"])
+        .stderr(full)
+        .spawn()
+        .expect("it starts");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let start = mcp_tap::clock::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(start.elapsed() < support::PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    for _ in 0..3 {
+        let mut client = RawClient::connect(address);
+        assert_eq!(client.exchange(GET).body, b"ok");
+    }
+    let running = child.try_wait().expect("own child");
+    child.kill().expect("own child");
+    child.wait().expect("own child");
+    assert_eq!(running, None);
+}
