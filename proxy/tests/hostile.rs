@@ -97,3 +97,35 @@ fn a_standard_error_that_is_full_disturbs_nothing() {
     child.wait().expect("own child");
     assert_eq!(running, None);
 }
+
+#[test]
+fn a_port_that_is_taken_is_an_error_that_names_it() {
+    let server = ScriptedServer::answering(OK);
+    let upstream = format!("http://{}", server.address);
+    let tap = through_proxy_with(&upstream, &[]);
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+    let foreign = foreign.local_addr().expect("bound").to_string();
+    let (traffic, admin) = (tap.traffic.to_string(), tap.admin.to_string());
+    let everywhere = format!("0.0.0.0:{}", tap.traffic.port());
+    let any = "127.0.0.1:0";
+    for (listen, admin, setting, taken) in [
+        (traffic.as_str(), any, "listen", traffic.as_str()),
+        (&everywhere, any, "listen", &everywhere),
+        (&foreign, any, "listen", &foreign),
+        (any, &admin, "admin", &admin),
+        (any, &traffic, "admin", &traffic),
+    ] {
+        let (status, printed) = refused(&["--upstream", &upstream, "--listen", listen, "--admin", admin]);
+        let expected = format!("mcp-tap: cannot listen on {taken} ({setting}): Address already in use");
+        assert!(status == Some(1) && printed.starts_with(&expected), "{status:?} {printed}");
+    }
+    assert_eq!(RawClient::connect(tap.traffic).exchange(GET).body, b"ok");
+}
+
+/// Exit status and standard error of a start that fails; standard output stays empty.
+fn refused(flags: &[&str]) -> (Option<i32>, String) {
+    let output =
+        Command::new("timeout").args(["20", EXECUTABLE, "run"]).args(flags).output().expect("it ends");
+    assert!(output.stdout.is_empty());
+    (output.status.code(), String::from_utf8(output.stderr).expect("it prints text"))
+}

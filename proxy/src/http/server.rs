@@ -55,6 +55,10 @@ impl Server {
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(settings: &Settings) -> io::Result<Self> {
+        // With `SO_REUSEPORT` alone another process of the same user would get a share of our clients, or we of its.
+        if settings.listen.port() != 0 {
+            drop(bound(settings.listen)?);
+        }
         let first = listen(settings.listen)?;
         let address = first.local_addr()?;
         let mut listeners = vec![first];
@@ -111,13 +115,26 @@ impl Server {
 }
 
 fn listen(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+    let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// A socket that has the address for itself: fails if anyone listens there.
+fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = socket(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of an earlier process that are still closing do not keep the address.
+    socket.set_reuse_address(true)?;
+    Ok(socket)
 }
 
 async fn serve<C, S, R>(listener: TcpListener, drain: &Drain, drain_time: Duration, make: C)
