@@ -14,7 +14,7 @@ use crate::http::{forward, inspect, server};
 use crate::telemetry;
 
 use keys::Key;
-use problem::Problems;
+use problem::{Problem, Problems};
 use raw::RawConfig;
 
 /// Checked and resolved: no option is left to interpret.
@@ -72,14 +72,47 @@ pub fn load(
     let mut raw = RawConfig::default();
     let mut problems = Problems::default();
     raw.add_flags(flags);
-    let unknown_variables = raw.add_variables(std::env::vars_os().filter_map(readable));
+    let variables = std::env::vars_os().filter_map(|variable| readable(variable, &mut problems));
+    let unknown_variables = raw.add_variables(variables);
     if let Some(file) = file {
         raw.add_file(file, &mut problems);
     }
     Ok(Loaded { config: resolve::resolve(&raw, problems)?, unknown_variables })
 }
 
-/// A variable whose name and value are Unicode; others cannot be ours.
-fn readable((name, value): (OsString, OsString)) -> Option<(String, String)> {
-    Some((name.into_string().ok()?, value.into_string().ok()?))
+/// A variable as text. One that is none is a problem if it is a setting, and else not ours.
+fn readable((name, value): (OsString, OsString), problems: &mut Problems) -> Option<(String, String)> {
+    let name = name.into_string().ok()?;
+    match value.into_string() {
+        Ok(value) => Some((name, value)),
+        Err(value) => {
+            if keys::ALL.iter().any(|key| key.variable() == name) {
+                problems.push(Problem::new(name, format!("{value:?} is not text in UTF-8")));
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod variable_tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_no_text_is_a_problem_and_other_variables_are_not_ours() {
+        let broken = || OsString::from_vec(b"a\xff".to_vec());
+        let mut problems = Problems::default();
+        for name in ["PATH", "MCP_TAP_OTHER", "MCP_TAP_NAME"] {
+            assert_eq!(readable((name.into(), broken()), &mut problems), None);
+        }
+        assert_eq!(readable((broken(), "a".into()), &mut problems), None);
+        let whole = readable(("MCP_TAP_NAME".into(), "a".into()), &mut problems);
+        assert_eq!(whole, Some(("MCP_TAP_NAME".to_owned(), "a".to_owned())));
+        insta::assert_snapshot!(problems, @r#"
+        1 problem in the configuration:
+          MCP_TAP_NAME: "a\xFF" is not text in UTF-8
+        "#);
+    }
 }

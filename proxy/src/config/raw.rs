@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,6 +11,9 @@ use serde_saphyr::Spanned;
 
 use super::keys::{self, Key};
 use super::problem::{Problem, Problems};
+
+/// Longest configuration file, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub enum RawValue {
 #[derive(Debug, Default)]
 pub struct RawConfig {
     values: BTreeMap<&'static str, (RawValue, Source)>,
+    /// Something of the file could not be taken: what is missing here may well have been written there.
+    pub unread: bool,
 }
 
 impl RawConfig {
@@ -87,9 +94,10 @@ impl RawConfig {
 
     /// Takes a configuration file: a YAML mapping of keys to values. An empty file is an empty mapping.
     pub fn add_file(&mut self, path: &Path, problems: &mut Problems) {
-        let text = match std::fs::read_to_string(path) {
+        let text = match read(path) {
             Ok(text) => text,
             Err(error) => {
+                self.unread = true;
                 return problems.push(Problem::new(path.display(), format!("cannot be read: {error}")));
             }
         };
@@ -105,6 +113,7 @@ impl RawConfig {
                 }
             }
             Err(error) => {
+                self.unread = true;
                 problems
                     .push(Problem::new(path.display(), format!("is no YAML mapping of settings: {error}")));
             }
@@ -124,7 +133,10 @@ impl RawConfig {
             Some(Some(value)) => self.add(key, value, source),
             // A key without a value means the default.
             Some(None) => {}
-            None => problems.push(Problem::new(source, "must be one value, or a mapping of names to values")),
+            None => {
+                self.unread = true;
+                problems.push(Problem::new(source, "must be one value, or a mapping of names to values"));
+            }
         }
     }
 
@@ -155,13 +167,23 @@ fn scalar(value: Value) -> Option<String> {
     }
 }
 
+/// The file's text. More than [`LONGEST`] is somebody's device or log, not settings.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 1 MiB"));
+    }
+    Ok(text)
+}
+
 /// The setting whose name differs least from what was written, if it is near enough to be meant.
 fn nearest(name: &str) -> Option<&'static str> {
     keys::ALL
         .iter()
         .map(|key| (distance(name, key.name), key.name))
         .min()
-        .filter(|(distance, _)| *distance <= 3)
+        .filter(|(distance, near)| *distance <= 3 && 2 * distance < near.len())
         .map(|(_, name)| name)
 }
 

@@ -1,6 +1,6 @@
 //! From what was written to a checked [`Config`]: all problems are found before any is told.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ pub(super) fn resolve(raw: &RawConfig, problems: Problems) -> Result<Config, Pro
     let server = reader.server();
     let admin = reader.read(&keys::ADMIN, value::address);
     reader.distinct(server.listen, admin);
+    if let Some(upstream) = &upstream {
+        reader.not_itself(&upstream.address, [(&keys::LISTEN, server.listen), (&keys::ADMIN, admin)]);
+    }
     let inspect = reader.inspect();
     let log = LogSettings {
         format: reader.read(&keys::LOG_FORMAT, value::log_format),
@@ -45,7 +48,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn upstream(&mut self) -> Option<forward::Settings> {
-        if self.raw.get(&keys::UPSTREAM).is_none() {
+        if self.raw.get(&keys::UPSTREAM).is_none() && !self.raw.unread {
             let what = "is required: the URL of the MCP server, for example --upstream http://127.0.0.1:3001";
             self.problems.push(Problem::new("--upstream", what));
         }
@@ -91,6 +94,28 @@ impl Reader<'_> {
             match self.raw.get(&keys::ADMIN).or(self.raw.get(&keys::LISTEN)) {
                 Some((_, source)) => self.problems.push(Problem::new(source, what)),
                 None => self.problems.push(Problem::new("--admin", what)),
+            }
+        }
+    }
+
+    /// Requests that are forwarded to where they come from never end.
+    fn not_itself(&mut self, upstream: &UpstreamAddress, own: [(&Key, SocketAddr); 2]) {
+        let UpstreamAddress::Tcp { host, port } = upstream else { return };
+        for (key, address) in own {
+            let same_host = match host.parse::<IpAddr>() {
+                Ok(ip) => ip == address.ip() || (ip.is_loopback() && address.ip().is_unspecified()),
+                Err(_) => {
+                    host == "localhost" && (address.ip().is_loopback() || address.ip().is_unspecified())
+                }
+            };
+            if let (true, Some((_, source))) =
+                (same_host && *port == address.port(), self.raw.get(&keys::UPSTREAM))
+            {
+                let what = format!(
+                    "{host}:{port} is the address of {} too; give the server a port of its own",
+                    key.name
+                );
+                self.problems.push(Problem::new(source, what));
             }
         }
     }

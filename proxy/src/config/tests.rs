@@ -91,6 +91,28 @@ fn one_address_for_traffic_and_admin_is_a_problem() {
 }
 
 #[test]
+fn the_sidecar_in_front_of_itself_is_a_problem() {
+    for (upstream, listen, admin, setting) in [
+        ("http://127.0.0.1:9000", "127.0.0.1:9000", "127.0.0.1:9001", Some("listen")),
+        ("http://localhost:9000", "127.0.0.1:9000", "127.0.0.1:9001", Some("listen")),
+        ("http://localhost:9000", "0.0.0.0:9000", "127.0.0.1:9001", Some("listen")),
+        ("http://[::1]:9000", "[::]:9000", "127.0.0.1:9001", Some("listen")),
+        ("http://127.0.0.1:9001", "127.0.0.1:9000", "127.0.0.1:9001", Some("admin")),
+        ("http://127.0.0.2:9000", "127.0.0.1:9000", "127.0.0.1:9001", None),
+        ("http://server:9000", "0.0.0.0:9000", "127.0.0.1:9001", None),
+        ("unix:/9000", "127.0.0.1:9000", "127.0.0.1:9001", None),
+    ] {
+        let flags = [(&keys::UPSTREAM, upstream), (&keys::LISTEN, listen), (&keys::ADMIN, admin)];
+        let text = from_flags(&flags).err().map(|problems| problems.to_string());
+        let expected = setting.map(|setting| format!("is the address of {setting} too"));
+        match (&text, &expected) {
+            (Some(text), Some(expected)) => assert!(text.contains(expected.as_str()), "{text}"),
+            _ => assert_eq!(text, expected, "{upstream} {listen}"),
+        }
+    }
+}
+
+#[test]
 fn flags_go_before_variables_and_variables_before_the_file() {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     writeln!(
@@ -128,6 +150,19 @@ fn problems_of_the_file_name_file_line_and_key() {
     let text = resolve(&raw, problems).map(|_| ()).expect_err("three are wrong").to_string();
     let text = text.replace(&file.path().display().to_string(), "tap.yaml");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn an_endless_file_is_not_read_to_its_end() {
+    let mut raw = RawConfig::default();
+    let mut problems = Problems::default();
+    raw.add_file(Path::new("/dev/zero"), &mut problems);
+    // What the file may have said is not asked for again.
+    let text = resolve(&raw, problems).map(|_| ()).expect_err("it is no file").to_string();
+    insta::assert_snapshot!(text, @r"
+    1 problem in the configuration:
+      /dev/zero: cannot be read: it is longer than 1 MiB
+    ");
 }
 
 #[test]
