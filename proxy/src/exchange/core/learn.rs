@@ -10,19 +10,20 @@ use crate::protocol::outcome::{Ending, Interim};
 use crate::protocol::version::Version;
 
 use super::super::call::{Call, Scope};
-use super::super::event::{CataloguePage, Client, Event, Operation};
+use super::super::event::{CataloguePage, Client, Direction, Event, Operation};
 use super::super::session::{Peer, Session};
 use super::{Core, Reply};
 
 impl Core {
-    /// What an answer says beyond how its request ended.
+    /// What an answer says beyond how its request ended. What a client answers says nothing about the server.
     pub(super) fn learn(&self, call: &Call, operation: &Operation, message: &mut Message, reply: &Reply) {
-        if let Some(server) = message.answer.server.take() {
+        let by_server = call.direction == Direction::ToServer;
+        if let Some(server) = message.answer.server.take().filter(|_| by_server) {
             self.server(*server, operation.version.unwrap_or(Version::Other));
         }
         match (&operation.ending, &call.method) {
-            (Ending::Success, Method::Initialize) => self.begin_session(operation, reply),
-            (Ending::Success, Method::ToolsList) => self.catalogue(call, operation, message),
+            (Ending::Success, Method::Initialize) if by_server => self.begin_session(operation, reply),
+            (Ending::Success, Method::ToolsList) if by_server => self.catalogue(call, operation, message),
             (Ending::Interim(Interim::TaskAccepted), _) => {
                 if let Some(task) = &message.answer.task {
                     self.follow_task(operation, task, reply.at);

@@ -106,14 +106,17 @@ impl HttpCall {
             }
             return;
         }
+        // Only streams bring answers to requests of other exchanges; what else answers a POST is about that POST.
+        let about_others = self.stream.is_some();
         let elsewhere = match (self.scope, &message.id) {
-            (Some(scope), Some(id)) => self.core.open.find(scope, Direction::ToServer, id),
+            (Some(scope), Some(id)) if about_others => self.core.open.find(scope, Direction::ToServer, id),
             _ => None,
         };
+        let refusal = message.kind == MessageKind::Error && (anonymous || !about_others);
         let matched = match elsewhere {
             Some(call) => self.core.answer(&call, message, &reply),
             // Nothing is missed: an error about an unread or refused message, or the end of a subscription.
-            None => self.request_unread || self.listens || (anonymous && self.calls.len() == 0),
+            None => self.request_unread || self.listens || (refusal && self.calls.len() == 0),
         };
         if !matched {
             self.core.emit(Event::Unmatched);

@@ -351,3 +351,40 @@ fn a_notification_is_over_when_it_is_accepted_or_refused() {
         check(&[(answer, &script, &format!("notification notifications/initialized {ending}{unread}"))]);
     }
 }
+
+#[test]
+fn a_refused_answer_of_the_client_does_not_end_a_call_of_the_same_id() {
+    check_in_session(&[(
+        "ids of the two directions are apart",
+        "2 A POST /mcp session=s1
+         2 A > call 1 book
+         3 A < 200 sse
+         4 R POST /mcp session=s1
+         4 R > result 1
+         5 R < 400 json
+         5 R < error 1 -32600
+         5 R end complete
+         6 A < result 1
+         6 A end complete",
+        "unmatched
+         tools/call book success 2..6
+         stream of 1 quiet 3",
+    )]);
+}
+
+#[test]
+fn what_a_client_answers_says_nothing_about_the_server() {
+    check_in_session(&[(
+        "serverInfo and tools from the client",
+        r#"2 G GET /mcp session=s1
+           2 G < 200 sse
+           4 G < request 1 tools/list
+           6 R POST /mcp session=s1
+           6 R > result 1 {"serverInfo":{"name":"forged","version":"1"},"tools":[{"name":"forged"}]}
+           6 R < 202 other
+           6 R end complete
+           7 G end client"#,
+        "to client tools/list success 4..6
+         stream of 1 quiet 3 standing",
+    )]);
+}
