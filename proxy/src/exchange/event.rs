@@ -75,7 +75,7 @@ pub struct Operation {
     pub kind: OperationKind,
     /// Its method; for a task the method of the call that started it.
     pub method: Method,
-    /// Tool or prompt name (`params.name`), capped.
+    /// Tool or prompt name (`params.name` of `tools/call` and `prompts/get`), capped.
     pub target: Option<CompactString>,
     /// The request's id, for spans only.
     pub id: Option<RequestId>,

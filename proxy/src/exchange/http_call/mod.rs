@@ -13,6 +13,8 @@ mod stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use compact_str::CompactString;
+
 use crate::protocol::message::{Finding, Message, MessageKind, RequestId};
 use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
@@ -157,7 +159,8 @@ impl HttpCall {
             MessageKind::Request | MessageKind::Notification => {
                 !sloppy || !matches!(message.method, None | Some(Method::Other(_)))
             }
-            MessageKind::Error => !sloppy || message.answer.code.is_some(),
+            // Other protocols number their errors too, most often like HTTP.
+            MessageKind::Error => !sloppy || message.answer.code.is_some_and(is_reserved),
             MessageKind::Result => true,
             MessageKind::Foreign => !sloppy,
         };
@@ -245,7 +248,7 @@ impl HttpCall {
             direction,
             kind,
             method: message.method.clone().unwrap_or_else(|| Method::parse("")),
-            target: message.params.name.clone(),
+            target: target_of(message),
             id: message.id.clone(),
             version: self.version(message, era),
             era,
@@ -299,6 +302,19 @@ fn scope_of(core: &Core, head: &RequestHead<'_>, headers: &Headers) -> Option<Sc
         }
         _ => None,
     }
+}
+
+/// The tool or prompt that a request is about; a `name` in the parameters of other methods is payload.
+fn target_of(message: &Message) -> Option<CompactString> {
+    match message.method {
+        Some(Method::ToolsCall | Method::PromptsGet) => message.params.name.clone(),
+        _ => None,
+    }
+}
+
+/// Whether the code is one that JSON-RPC keeps for itself and for protocols on top of it.
+const fn is_reserved(code: i64) -> bool {
+    matches!(code, -32768..=-32000)
 }
 
 /// Whether this can be the id of a request.

@@ -28,8 +28,11 @@ impl HttpCall {
         self.head = Some(head);
         if head.is_stream() {
             self.stream = Some(Stream::begin(at));
-            self.mcp |= self.method == HttpMethod::Get && self.headers.version.is_some();
         }
+        // Clients send the revision with their search for OAuth metadata, too: the header alone does not make it MCP.
+        self.mcp |= self.method == HttpMethod::Get
+            && self.headers.version.is_some()
+            && (head.is_stream() || status == 405);
         self.end_notifications(self.accepted(head), at);
         self.session_over(head);
         if let Some(session) = &self.session

@@ -219,3 +219,55 @@ fn a_request_that_is_read_after_the_response_is_counted_all_the_same() {
         ),
     ]);
 }
+
+#[test]
+fn an_error_of_another_protocol_in_place_of_an_answer_is_an_http_error() {
+    for body in [
+        r#"{"error":{"code":401,"message":"no","status":"UNAUTHENTICATED"}}"#,
+        r#"{"error":{"code":"Unauthorized"}}"#,
+        r#"{"error":"invalid_token"}"#,
+    ] {
+        let script = format!(
+            "0 A POST /mcp
+             0 A > modern 1 tools/list
+             1 A < 401 json
+             2 A < {body}
+             2 A end complete"
+        );
+        check(&[(body, &script, "tools/list http 401 0..1")]);
+    }
+    check(&[(
+        "a code of JSON-RPC",
+        r#"0 A POST /mcp
+           0 A > modern 1 tools/list
+           1 A < 400 json
+           2 A < {"error":{"code":-32602}}
+           2 A end complete"#,
+        "finding not_jsonrpc_2
+         tools/list rpc -32602 on 400 0..2",
+    )]);
+}
+
+#[test]
+fn a_refused_standing_stream_is_mcp_and_no_http_error() {
+    for (head, mcp) in [("session=s1", true), ("version=2025-06-18", true), ("", false)] {
+        let script = format!("0 A GET /mcp {head}\n1 A < 405 other\n1 A end complete");
+        assert_eq!(http_records(script.trim())[0].mcp, mcp, "{head}");
+    }
+}
+
+#[test]
+fn only_tools_and_prompts_are_targets() {
+    for (method, target) in
+        [("tools/call", " x"), ("prompts/get", " x"), ("vendor/person", ""), ("resources/read", "")]
+    {
+        let script = format!(
+            r#"0 A POST /mcp
+               0 A > modern 1 {method} {{"name":"x"}}
+               1 A < 200 json
+               1 A < result 1
+               1 A end complete"#
+        );
+        check(&[(method, &script, &format!("{method}{target} success 0..1"))]);
+    }
+}
