@@ -33,6 +33,8 @@
 //!   own start, for the time in between is the human's, not the server's; so a call is counted once, with its last
 //!   request, and that is not taken for a repeated call (it is known by its `requestState`, and the asking request is
 //!   forgotten as a call that could be repeated).
+//! - **Redirects** (HTTP 3xx): the request ends as interim, the one that follows it is the call. A request that was
+//!   turned away (redirect, 401, unknown session or revision, …) is forgotten as a call that could be repeated, too.
 //! - **Tasks**: the request ends as interim, and an operation of kind `Task` goes on from the request's start until an
 //!   answer or a notification shows a terminal status, or until its time to live is over. Its `repeated` is false,
 //!   since the request was counted.

@@ -63,16 +63,19 @@ pub enum Interim {
     TaskUnseen,
     /// A `resultType` of no revision: clients take the result as invalid, the server may mean something by it.
     UnknownResultType,
+    /// HTTP 3xx: the client asks again at another address.
+    Redirected,
 }
 
 impl Interim {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::InputRequired,
         Self::UrlElicitation,
         Self::TaskAccepted,
         Self::TaskUnseen,
         Self::UnknownResultType,
+        Self::Redirected,
     ];
 
     /// The label value.
@@ -84,6 +87,7 @@ impl Interim {
             Self::TaskAccepted => "task_accepted",
             Self::TaskUnseen => "task_unseen",
             Self::UnknownResultType => "unknown_result_type",
+            Self::Redirected => "redirected",
         }
     }
 }
@@ -148,6 +152,28 @@ impl Ending {
             Some(ResultType::Other) => Self::Interim(Interim::UnknownResultType),
             Some(ResultType::Complete) | None if answer.is_error => Self::ToolError,
             Some(ResultType::Complete) | None => Self::Success,
+        }
+    }
+
+    /// The ending that an HTTP status brings which is no success.
+    #[must_use]
+    pub const fn of_status(status: u16, session_lost: bool) -> Self {
+        match status {
+            300..=399 => Self::Interim(Interim::Redirected),
+            _ => Self::HttpError { status, session_lost },
+        }
+    }
+
+    /// Whether the request was turned away before the server looked at what it asks for: a client that puts that right
+    /// sends the same request again.
+    #[must_use]
+    pub const fn is_turned_away(&self) -> bool {
+        match self {
+            Self::Interim(Interim::Redirected) => true,
+            Self::HttpError { .. } => matches!(self.fault(), Some(Fault::Caller)),
+            Self::RpcError { code: Some(-32022..=-32020), .. } => true,
+            Self::RpcError { code: Some(-32019..=-32000), status } => is_rejected(*status),
+            _ => false,
         }
     }
 
@@ -230,9 +256,14 @@ impl Ending {
 const fn is_callers(code: Option<i64>, status: Option<u16>) -> bool {
     match code {
         Some(-32700 | -32600 | -32601 | -32602 | -32002 | -32020 | -32021 | -32022) => true,
-        Some(-32019..=-32000) => matches!(status, Some(400..=428 | 430..=499)),
+        Some(-32019..=-32000) => is_rejected(status),
         _ => false,
     }
+}
+
+/// Whether the status blames the caller; 429 says that the server has too much to do.
+const fn is_rejected(status: Option<u16>) -> bool {
+    matches!(status, Some(400..=428 | 430..=499))
 }
 
 /// The codes that have a meaning in MCP as text; any other integer is legal too and becomes `_OTHER`.

@@ -16,7 +16,7 @@
 //!   task is counted when the task ends, by the task. Notifications are no calls.
 //! - Every one of them whose result is not `success` is in `mcp_proxy_faults_total` once, under one fault.
 //! - `mcp_tool_duration_seconds` has as many observations; `tool_response_*` only those that were answered.
-//! - A request that is over while its call is not (`input_required`, accepted as a task) is only in
+//! - A request that is over while its call is not (`input_required`, accepted as a task, redirected) is only in
 //!   `mcp_proxy_interim_results_total`.
 //! - `mcp_server_operation_duration_seconds` has every request and notification to the server but
 //!   `subscriptions/listen`, seen from the server (otel-mcp.md §4). It leaves out `mcp.protocol.version` and

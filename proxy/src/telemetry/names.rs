@@ -174,7 +174,7 @@ metrics! {
     Faults = "mcp_proxy_faults_total", Kind::Counter,
         "Tool calls that did not succeed, each with the one party at fault; sums to mcp_tool_requests_total without success.";
     InterimResults = "mcp_proxy_interim_results_total", Kind::Counter,
-        "Requests for tool calls that are over while the call is not (input_required, url_elicitation, task_accepted), and tasks whose end was never seen.";
+        "Requests for tool calls that are over while the call is not (input_required, url_elicitation, task_accepted, redirected, unknown_result_type), and tasks whose end was never seen.";
     UnknownToolCalls = "mcp_proxy_unknown_tool_calls_total", Kind::Counter,
         "Calls of tools that are not in the known catalogue and never succeeded.";
     RepeatedCalls = "mcp_proxy_repeated_calls_total", Kind::Counter,

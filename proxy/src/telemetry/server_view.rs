@@ -7,15 +7,13 @@ use crate::protocol::outcome::{Ending, Interim};
 #[must_use]
 pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option<&'static str>) {
     match ending {
+        Ending::Interim(Interim::UrlElicitation) => (Some("-32042"), Some("-32042")),
         Ending::Success
+        | Ending::Interim(_)
         | Ending::Cancelled
         | Ending::Abandoned
         | Ending::SessionClosed { by_server: false }
-        | Ending::HttpError { status: ..500, .. }
-        | Ending::Interim(
-            Interim::InputRequired | Interim::TaskAccepted | Interim::TaskUnseen | Interim::UnknownResultType,
-        ) => (None, None),
-        Ending::Interim(Interim::UrlElicitation) => (Some("-32042"), Some("-32042")),
+        | Ending::HttpError { status: ..500, .. } => (None, None),
         Ending::RpcError { code: Some(-32700 | -32600 | -32601 | -32602 | -32002), .. } => {
             (None, Some(ending.error_type()))
         }

@@ -74,12 +74,16 @@ impl Core {
         }
     }
 
-    /// The fingerprint of a tool call in the table of recent ones. `None` for a caller that is not known at all: two of
-    /// those are not one.
+    /// The fingerprint of a tool call in the table of recent ones. A caller that gives an identity is one wherever it
+    /// calls from. One that only gives a name may be many of that name: where there are sessions they tell them apart.
+    /// `None` for a caller that is not known at all: two of those are not one.
     fn repeat_key(&self, operation: &Operation) -> Option<u64> {
         let tool = operation.tool()?;
-        let unknown = *operation.client == Client::default();
-        let session = if unknown { Some(operation.session?) } else { None };
+        let client = &operation.client;
+        let session = operation.session.filter(|_| client.caller.is_none());
+        if session.is_none() && **client == Client::default() {
+            return None;
+        }
         let arguments = operation.arguments.map(|arguments| arguments.hash);
         Some(self.hasher.hash_one((&operation.client, session, tool, arguments)))
     }
@@ -104,8 +108,13 @@ impl Core {
         if let Some(state) = state {
             self.states.seen(state, age);
         }
+        self.forget_repeat(call, at);
+    }
+
+    /// The same call may come once more without being a repetition.
+    pub(super) fn forget_repeat(&self, call: &Call, at: Instant) {
         if let Some(key) = call.facts.repeat {
-            self.calls.take(key, age);
+            self.calls.take(key, self.age(at));
         }
     }
 }

@@ -173,6 +173,9 @@ impl Core {
 
     fn finish(&self, call: &Arc<Call>, ended: Ended) {
         self.open.remove(call, &ended);
+        if ended.operation.ending.is_turned_away() {
+            self.forget_repeat(call, ended.operation.ended);
+        }
         self.emit(Event::OperationEnded(ended.operation));
     }
 

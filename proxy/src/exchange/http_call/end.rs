@@ -64,8 +64,8 @@ impl HttpCall {
     /// How a response head ends a notification: it was accepted or refused.
     pub(super) fn accepted(&self, head: Head) -> Ending {
         match head.status {
-            ..400 => Ending::Success,
-            status => Ending::HttpError { status, session_lost: self.is_session_lost() },
+            ..300 => Ending::Success,
+            status => Ending::of_status(status, self.is_session_lost()),
         }
     }
 

@@ -53,7 +53,7 @@ impl Unanswered {
     pub(super) fn fate(&self, reason: EndReason) -> Fate {
         let Some((status, shape)) = self.head else { return self.without_head(reason) };
         if !(200..300).contains(&status) {
-            return Fate::OverAtHead(Ending::HttpError { status, session_lost: self.session_lost });
+            return Fate::OverAtHead(Ending::of_status(status, self.session_lost));
         }
         if self.on_channel {
             return Fate::OnChannel;
@@ -113,6 +113,7 @@ impl Unanswered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::outcome::Interim;
 
     const MODERN: Unanswered = Unanswered {
         era: Era::Modern,
@@ -169,7 +170,7 @@ mod tests {
             // errors
             (status(401, MODERN), Complete, error(401, false)),
             (status(503, SESSION), ClientGone, error(503, false)),
-            (status(307, MODERN), Complete, error(307, false)),
+            (status(307, MODERN), Complete, OverAtHead(Ending::Interim(Interim::Redirected))),
             (status(500, CHANNEL), Complete, error(500, false)),
             (Unanswered { session_lost: true, ..status(404, SESSION) }, Complete, error(404, true)),
             // accepted

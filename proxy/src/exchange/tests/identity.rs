@@ -161,3 +161,42 @@ fn unknown_callers_are_not_one_caller_that_repeats_itself() {
     let two = format!("{}{}", call("/mcp session=s1", "call 1 echo"), call("/mcp session=s2", "call 1 echo"));
     assert_eq!(repeated(&two), 0, "two sessions");
 }
+
+#[test]
+fn clients_of_one_name_in_several_sessions_do_not_repeat_each_other() {
+    let session = |id: &str| {
+        let head = format!("/mcp session={id}");
+        format!(
+            "{}{}",
+            initialize("claude", &format!("session={id}"), "2025-06-18"),
+            call(&head, "call 1 echo")
+        )
+    };
+    let repeated = |script: &str| operations(script).iter().filter(|operation| operation.repeated).count();
+    assert_eq!(repeated(&format!("{}{}", session("s1"), session("s2"))), 0, "two sessions of one program");
+    let again = call("/mcp session=s1", "call 2 echo");
+    assert_eq!(repeated(&format!("{}{again}", session("s1"))), 1, "one session");
+    let same = |id: &str| call(&format!("/mcp session={id} caller=a"), "call 1 echo");
+    assert_eq!(repeated(&format!("{}{}", same("s1"), same("s2"))), 1, "one identity in two sessions");
+}
+
+#[test]
+fn a_call_that_the_server_did_not_look_at_is_not_repeated_by_its_retry() {
+    let repeated = |refusal: &str| {
+        let refused = format!("0 A POST /mcp caller=a\n0 A > call 1 echo\n{refusal}\n1 A end complete\n");
+        let script = format!("{refused}{}", call("/mcp caller=a", "call 1 echo"));
+        operations(&script).iter().filter(|operation| operation.repeated).count()
+    };
+    for refusal in [
+        "1 A < 401 other",
+        "1 A < 403 other",
+        "1 A < 307 other",
+        "1 A < 404 json\n1 A < error null -32001",
+        "1 A < 400 json\n1 A < error null -32022",
+    ] {
+        assert_eq!(repeated(refusal), 0, "{refusal}");
+    }
+    for refusal in ["1 A < 503 other", "1 A < 429 other", "1 A < 200 json\n1 A < error 1 -32602"] {
+        assert_eq!(repeated(refusal), 1, "{refusal}");
+    }
+}

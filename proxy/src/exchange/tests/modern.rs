@@ -152,7 +152,7 @@ fn without_an_answer_the_end_decides() {
         ("1 A < 404 other\n2 A end complete", "http 404 0..1"),
         ("1 A < 429 json\n2 A < garbage\n2 A end complete", "http 429 0..1"),
         ("1 A < 502 other\n2 A end complete", "http 502 0..1"),
-        ("1 A < 307 other\n2 A end complete", "http 307 0..1"),
+        ("1 A < 307 other\n2 A end complete", "redirected 0..1"),
         ("1 A fail refused\n1 A end none", "connection_refused 0..1"),
         ("1 A fail timeout\n1 A end none", "timeout 0..1"),
         ("1 A end client", "cancelled 0..1"),
@@ -392,4 +392,22 @@ fn the_first_byte_of_the_answers_body_is_kept() {
     let first = operation.first_byte.expect("there was a body");
     assert_eq!((first - operation.started).as_secs(), 2);
     assert_eq!((operation.duration().as_secs(), operation.status), (5, Some(200)));
+}
+
+#[test]
+fn a_redirected_call_is_counted_where_it_ends() {
+    check(&[(
+        "307 to the address with a slash",
+        r#"0 A POST /mcp
+           0 A > modern 1 tools/call {"name":"echo"}
+           1 A < 307 other
+           1 A end complete
+           2 B POST /mcp/
+           2 B > modern 1 tools/call {"name":"echo"}
+           3 B < 200 json
+           3 B < result 1
+           3 B end complete"#,
+        "tools/call echo redirected 0..1
+         tools/call echo success 2..3",
+    )]);
 }
