@@ -156,11 +156,12 @@ impl Core {
         let ended = call.answer(self.settings.cancel_grace, reply.at, |draft| {
             draft.ending = ending;
             draft.status = reply.status.or(draft.status);
-            draft.first_byte = reply.first_byte;
+            // On a standing stream the first byte was that of something else.
+            draft.first_byte = reply.first_byte.filter(|at| *at >= draft.started);
             draft.content = message.answer.content;
             if call.method == Method::Initialize {
                 draft.version = message.answer.protocol_version.or(draft.version);
-                draft.session = draft.session.or(reply.scope.and_then(Scope::session));
+                draft.session = reply.scope.and_then(Scope::session);
             }
         });
         let Some(ended) = ended else { return false };

@@ -110,7 +110,7 @@ impl HttpCall {
         if let Some(session) = &session {
             session.enter(at);
         }
-        Self {
+        let call = Self {
             core: Arc::clone(core),
             connection: connection.clone(),
             started: at,
@@ -138,6 +138,15 @@ impl HttpCall {
             resuming: false,
             overhead: Duration::ZERO,
             over: None,
+        };
+        call.identify_stream();
+        call
+    }
+
+    /// A standing stream has a connection of its own, on which nobody says who they are; its session knows.
+    fn identify_stream(&self) {
+        if let (HttpMethod::Get, Some(session)) = (self.method, &self.session) {
+            self.connection.identify(&session.peer().client);
         }
     }
 
@@ -277,7 +286,8 @@ impl HttpCall {
             at,
             status: self.head.map(|head| head.status),
             first_byte: self.first_byte,
-            scope: self.scope.or(opens),
+            // A client may open a session in the name of one that is over.
+            scope: opens.or(self.scope),
         }
     }
 

@@ -124,6 +124,8 @@ impl HttpCall {
         if !matched {
             self.core.emit(Event::Unmatched);
         }
+        // That may have been `initialize`, which says who holds this stream.
+        self.identify_stream();
     }
 
     /// The request of this exchange that the message answers (mcp-wire.md §2).

@@ -200,3 +200,67 @@ fn a_call_that_the_server_did_not_look_at_is_not_repeated_by_its_retry() {
         assert_eq!(repeated(refusal), 1, "{refusal}");
     }
 }
+
+#[test]
+fn initialize_in_the_name_of_an_old_session_opens_the_new_one() {
+    let again = r#"0 I POST /mcp session=old
+        0 I > request 0 initialize {"clientInfo":{"name":"inspector","version":"1"}}
+        1 I < 200 json session=new
+        1 I < result 0 {"protocolVersion":"2025-06-18"}
+        1 I end complete
+    "#;
+    let operation = last(&format!("{again}{}", call("/mcp session=new", "call 1 echo")));
+    assert_eq!(name(&operation.client), "inspector");
+    assert_eq!(operation.version, Some(Version::V2025_06_18));
+}
+
+#[test]
+fn a_stream_of_a_known_session_tells_who_is_connected() {
+    let identified = |script: &str| {
+        let mut player = Player::new(Settings::default());
+        player.run(&initialize("inspector", "session=s1", "2025-06-18"));
+        player.events();
+        player.reconnect();
+        player.run(script);
+        let events = player.events();
+        let seen = events.iter().filter(|event| matches!(event, Event::ConnectionIdentified { .. })).count();
+        player.finish();
+        seen
+    };
+    assert_eq!(identified("2 G GET /mcp session=s1\n2 G < 200 sse\n3 G end client"), 1, "Streamable HTTP");
+    assert_eq!(identified("2 G GET /mcp session=s2\n2 G < 200 sse\n3 G end client"), 0, "unknown session");
+}
+
+#[test]
+fn the_stream_of_a_channel_tells_who_is_connected_once_it_is_known() {
+    let mut player = Player::new(Settings::default());
+    player.run("0 G GET /sse\n0 G < 200 sse\n0 G < endpoint /m");
+    player.reconnect();
+    player.run(
+        r#"1 I POST /m
+           1 I > request 0 initialize {"clientInfo":{"name":"inspector","version":"1"}}
+           1 I < 202 other
+           1 I end complete
+           2 G < result 0 {"protocolVersion":"2024-11-05"}
+           3 G end client"#,
+    );
+    let events = player.events();
+    let seen = events.iter().filter(|event| matches!(event, Event::ConnectionIdentified { .. })).count();
+    assert_eq!(seen, 2, "the connection of the POST and that of the stream");
+    player.finish();
+}
+
+#[test]
+fn the_first_byte_of_an_answer_is_never_before_its_request() {
+    let script = r#"0 G GET /sse
+        0 G < 200 sse
+        0 G < endpoint /m
+        5 A POST /m
+        5 A > call 1 echo
+        5 A < 202 other
+        5 A end complete
+        6 G < result 1
+        7 G end client"#;
+    let operation = last(script);
+    assert!(operation.first_byte.is_none_or(|at| at >= operation.started));
+}

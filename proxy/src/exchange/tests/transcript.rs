@@ -127,6 +127,11 @@ impl Player {
         })
     }
 
+    /// What comes next comes on another connection; exchanges that are open keep theirs.
+    pub(super) fn reconnect(&mut self) {
+        self.connection = Some(self.exchange.connection());
+    }
+
     /// The handle of an open exchange.
     pub(super) fn handle(&self, who: &str) -> Handle {
         self.handles[who].0.clone()
