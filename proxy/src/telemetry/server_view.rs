@@ -1,6 +1,11 @@
 //! How the conventions see an ending from the server's side (otel-mcp.md §4): a caller's mistake is no error of the
 //! server, though its code is shown.
+//!
+//! The codes -32000 … -32019 mean nothing to the conventions. With a 4xx status, as the SDKs reject requests, they are
+//! taken for what that status alone would be: no error of the server. Each client that probes an older server with
+//! `server/discover` gets one of them.
 
+use crate::fault::Fault;
 use crate::protocol::outcome::{Ending, Interim};
 
 /// `error.type` and `rpc.response.status_code` of a server's operation; `None` is an absent attribute.
@@ -17,6 +22,11 @@ pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option
         Ending::RpcError { code: Some(-32700 | -32600 | -32601 | -32602 | -32002), .. } => {
             (None, Some(ending.error_type()))
         }
+        Ending::RpcError { code: Some(-32019..=-32000), .. }
+            if matches!(ending.fault(), Some(Fault::Caller)) =>
+        {
+            (None, Some(ending.error_type()))
+        }
         Ending::RpcError { .. } => (Some(ending.error_type()), Some(ending.error_type())),
         other => (Some(other.error_type()), None),
     }
@@ -30,6 +40,7 @@ mod tests {
     #[test]
     fn callers_codes_are_shown_and_are_no_errors() {
         let rpc = |code| Ending::RpcError { code: Some(code), status: None };
+        let rejected = |status, code| Ending::RpcError { code: Some(code), status: Some(status) };
         let http = |status| Ending::HttpError { status, session_lost: false };
         for (ending, expected) in [
             (Ending::Success, (None, None)),
@@ -37,6 +48,13 @@ mod tests {
             (rpc(-32602), (None, Some("-32602"))),
             (rpc(-32002), (None, Some("-32002"))),
             (rpc(-32603), (Some("-32603"), Some("-32603"))),
+            (rpc(-32000), (Some("-32000"), Some("-32000"))),
+            (rejected(200, -32000), (Some("-32000"), Some("-32000"))),
+            (rejected(500, -32000), (Some("-32000"), Some("-32000"))),
+            (rejected(429, -32000), (Some("-32000"), Some("-32000"))),
+            (rejected(400, -32000), (None, Some("-32000"))),
+            (rejected(404, -32001), (None, Some("-32001"))),
+            (rejected(400, -32603), (Some("-32603"), Some("-32603"))),
             // The convention's default, though MCP calls it a caller's mistake.
             (rpc(-32020), (Some("-32020"), Some("-32020"))),
             (rpc(4711), (Some("_OTHER"), Some("_OTHER"))),
