@@ -101,7 +101,8 @@ impl HttpCall {
     fn unanswered(&self, call: &Call) -> Unanswered {
         let scope = self.scope_for(call.era);
         let sessionless = self.method == HttpMethod::Post && self.headers.session.is_none();
-        let bodiless = self.head.is_some_and(|head| head.shape == AnswerShape::Other);
+        let bodiless =
+            self.head.is_some_and(|head| matches!(head.shape, AnswerShape::Untyped | AnswerShape::Other));
         Unanswered {
             era: call.era,
             on_channel: matches!(scope, Some(Scope::Channel(_))),

@@ -63,7 +63,9 @@ pub enum AnswerShape {
     Json,
     /// `text/event-stream`.
     EventStream,
-    /// Anything else, or no body.
+    /// No type is given: no body, or perhaps JSON.
+    Untyped,
+    /// Anything else.
     Other,
 }
 

@@ -411,3 +411,16 @@ fn a_redirected_call_is_counted_where_it_ends() {
          tools/call echo success 2..3",
     )]);
 }
+
+#[test]
+fn an_answer_without_a_content_type_is_an_answer() {
+    for (answer, ending) in [
+        ("1 A < 400 untyped\n2 A < error null -32601", "rpc -32601 on 400 0..2"),
+        ("1 A < 200 untyped\n2 A < result 1", "success 0..2"),
+        ("1 A < 400 untyped\n2 A < empty", "http 400 0..1"),
+        ("1 A < 202 untyped\n2 A < empty", "invalid_response 0..2"),
+    ] {
+        let script = format!("0 A POST /mcp\n0 A > modern 1 tools/list\n{answer}\n2 A end complete");
+        check(&[(answer, &script, &format!("tools/list {ending}"))]);
+    }
+}

@@ -258,9 +258,11 @@ fn an_endpoint_that_several_streams_announce_is_one_channel_until_the_last_ends(
 
 #[test]
 fn an_endpoint_that_cannot_be_read_makes_202_no_violation() {
+    // As older TypeScript SDKs answer: "Accepted", of no type.
     let post = "2 A POST /messages?sessionId=1
                 2 A > call 1 echo
-                3 A < 202 other
+                3 A < 202 untyped
+                3 A < empty
                 3 A end complete\n";
     check(&[
         (

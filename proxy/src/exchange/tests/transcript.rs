@@ -4,7 +4,7 @@
 //! 0 A POST /mcp session=s1         opens exchange A at second 0 (session= version= method= name= last= caller=)
 //! 0 A > {"jsonrpc":"2.0",…}        request body (an object, or an array for a batch), then its end
 //! 0 A >! too_large                 the request body is not inspected
-//! 1 A < 200 json                   response head (json, sse, other; session=)
+//! 1 A < 200 json                   response head (json, sse, untyped, other; session=)
 //! 1 A < {"jsonrpc":"2.0",…}        a JSON body with its end, or one SSE event (id=e1 {…}, or id=e1 alone)
 //! 1 A < endpoint /messages         an SSE event `endpoint`
 //! 1 A < bytes                      bytes without a message: a comment
@@ -368,6 +368,7 @@ fn head(handle: &Handle, what: &str, at: Instant) -> AnswerShape {
     let shape = match words.get(1) {
         Some(&"json") => AnswerShape::Json,
         Some(&"sse") => AnswerShape::EventStream,
+        Some(&"untyped") => AnswerShape::Untyped,
         _ => AnswerShape::Other,
     };
     let session = words.iter().find_map(|word| word.strip_prefix("session=")).map(str::as_bytes);

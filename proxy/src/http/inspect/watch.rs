@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::CONTENT_ENCODING;
+
 use super::Settings;
 use super::head::Media;
 use super::parse::{Events, Found, Json, Parse};
@@ -90,6 +92,8 @@ pub(super) fn request<L: Listener>(
         _ if empty => None,
         Media::Json => Some(Json::new(limit)),
         Media::Unknown => Some(Json::perhaps(limit)),
+        // Servers that do not care for the type take what `curl -d` calls a form. What is coded is none.
+        Media::Other if !head.contains_key(CONTENT_ENCODING) => Some(Json::perhaps(limit)),
         Media::Events | Media::Other => None,
     };
     let Some(parser) = parser else {
@@ -122,15 +126,16 @@ pub(super) fn response<L: Listener>(
     let (shape, media) = match Media::of(head) {
         Media::Json => (AnswerShape::Json, Media::Json),
         Media::Events => (AnswerShape::EventStream, Media::Events),
-        other => (AnswerShape::Other, other),
+        Media::Unknown => (AnswerShape::Untyped, Media::Unknown),
+        Media::Other => (AnswerShape::Other, Media::Other),
     };
     listener.response_head(status, shape, super::head::session(head), at);
     match media {
         Media::Json => ResponseWatch::boxed(listener, Some(Json::new(limit)), head, settings, at),
         Media::Events => ResponseWatch::boxed(listener, Some(Events::new(limit)), head, settings, at),
-        Media::Unknown | Media::Other => {
-            ResponseWatch::<L, Infallible>::boxed(listener, None, head, settings, at)
-        }
+        // As servers on older TypeScript SDKs send their errors.
+        Media::Unknown => ResponseWatch::boxed(listener, Some(Json::perhaps(limit)), head, settings, at),
+        Media::Other => ResponseWatch::<L, Infallible>::boxed(listener, None, head, settings, at),
     }
 }
 

@@ -162,11 +162,15 @@ fn request_of_unknown_type_is_read_if_it_begins_like_json() {
 }
 
 #[test]
-fn request_of_foreign_type_is_not_read() {
-    for kind in ["application/x-www-form-urlencoded", "text/event-stream", "multipart/form-data; boundary=x"]
-    {
-        check_request(&[("content-type", kind)], &[CALL], &["request end Empty"]);
+fn request_of_foreign_type_is_read_if_it_begins_like_json() {
+    for kind in ["application/x-www-form-urlencoded", "text/plain;charset=UTF-8"] {
+        let head = [("content-type", kind)];
+        check_request(&head, &[CALL], &["request 7", "request end Single"]);
+        check_request(&head, &[b"a=b&c={", CALL], &["request end Empty"]);
+        let coded = [("content-type", kind), ("content-encoding", "snappy")];
+        check_request(&coded, &[CALL], &["request end Empty"]);
     }
+    check_request(&[EVENTS], &[CALL], &["request end Empty"]);
 }
 
 #[test]
@@ -204,7 +208,7 @@ fn response_head_tells_status_shape_and_session() {
         (&[JSON, ("mcp-session-id", "abc")], "head 200 Json abc"),
         (&[EVENTS], "head 200 EventStream -"),
         (&[("content-type", "text/html")], "head 200 Other -"),
-        (&[], "head 200 Other -"),
+        (&[], "head 200 Untyped -"),
     ];
     for (head, expected) in cases {
         let recorder = Recorder::default();
@@ -228,7 +232,14 @@ fn response_in_json_is_read() {
 fn response_of_foreign_type_tells_its_first_byte_and_its_end() {
     let expected = ["bytes", "end Complete"];
     check_response(&[("content-type", "text/html")], &[b"<p>", ANSWER, b"</p>"], &roomy(), &expected);
-    check_response(&[], &[ANSWER, ANSWER], &roomy(), &expected);
+}
+
+#[test]
+fn response_without_a_type_is_read_if_it_begins_like_json() {
+    let read = ["bytes", "response 7", "response end Single", "end Complete"];
+    check_response(&[], &[ANSWER], &roomy(), &read);
+    check_response(&[], &[b"Accepted"], &roomy(), &["bytes", "response end Empty", "end Complete"]);
+    check_response(&[], &[], &roomy(), &["response end Empty", "end Complete"]);
 }
 
 #[test]
