@@ -44,7 +44,8 @@
 //! # Invariants
 //!
 //! - Nothing on the traffic path parses before it forwards what is already parsed, re-serialises, retries, caches or
-//!   answers in the server's stead. The only responses made here are plain 502, 503 and 504.
+//!   answers in the server's stead. The only responses made here are plain ones: 502, 503 and 504 for a server that is
+//!   not there, 400 for a request whose body is malformed, 501 for `CONNECT`.
 //! - What cannot be read is forwarded and counted (`mcp_proxy_not_inspected_total`).
 //! - Each request ends in exactly one [`protocol::outcome::Ending`]; each failure has exactly one
 //!   [`fault::Fault`].

@@ -62,6 +62,19 @@ fn an_answer_that_is_not_http_gives_a_plain_502() {
 }
 
 #[test]
+fn a_malformed_request_body_is_told_to_the_client_as_its_own_fault() {
+    let server = ScriptedServer::start(|connection| {
+        connection.reader.head().unwrap();
+        connection.wait_for_end();
+    });
+    for chunk in ["zz\r\n", "FFFFFFFFFFFFFFFFF\r\n", "-1\r\n", "2\r\n{}xx"] {
+        let request = format!("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
+        let answer = RawClient::connect(start_proxy(server.address)).exchange(request.as_bytes());
+        assert_own(&answer, 400, "malformed");
+    }
+}
+
+#[test]
 fn a_configured_response_timeout_gives_a_plain_504() {
     let server = ScriptedServer::start(|connection| {
         connection.request().unwrap();

@@ -26,7 +26,8 @@ impl<S> Layer<S> for RespondLayer {
     }
 }
 
-/// Turns a [`ForwardError`] into an answer of status 502, 503 or 504, and `CONNECT` into 501.
+/// Turns a [`ForwardError`] into an answer of status 502, 503 or 504 (400 if the client's own body was the reason), and
+/// `CONNECT` into 501.
 #[derive(Debug, Clone)]
 pub struct Respond<S> {
     inner: S,
@@ -75,14 +76,17 @@ where
             Ok(response) => response.map(|inner| RespondBody::Server { inner }),
             Err(error) => {
                 tracing::debug!(failure = error.failure.as_str(), source = ?std::error::Error::source(&error), "no response");
-                text(status(error.failure), &error)
+                text(status(&error), &error)
             }
         }))
     }
 }
 
-fn status(failure: TransportFailure) -> StatusCode {
-    match failure {
+fn status(error: &ForwardError) -> StatusCode {
+    if error.is_client() {
+        return StatusCode::BAD_REQUEST;
+    }
+    match error.failure {
         TransportFailure::Timeout => StatusCode::GATEWAY_TIMEOUT,
         TransportFailure::Local => StatusCode::SERVICE_UNAVAILABLE,
         TransportFailure::Dns

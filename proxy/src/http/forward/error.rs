@@ -48,6 +48,9 @@ impl ForwardError {
 
 impl fmt::Display for ForwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.client {
+            return f.write_str("the request's body broke off or is malformed");
+        }
         f.write_str(match self.failure {
             TransportFailure::Dns => "the server's name did not resolve",
             TransportFailure::Refused => "the server refused the connection",
