@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use support::client::RawClient;
 use support::server::ScriptedServer;
-use support::tap::{EXECUTABLE, Tap, through_proxy_with};
+use support::tap::{EXECUTABLE, Tap, through_proxy_by, through_proxy_with};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -128,4 +128,23 @@ fn refused(flags: &[&str]) -> (Option<i32>, String) {
         Command::new("timeout").args(["20", EXECUTABLE, "run"]).args(flags).output().expect("it ends");
     assert!(output.stdout.is_empty());
     (output.status.code(), String::from_utf8(output.stderr).expect("it prints text"))
+}
+
+#[test]
+fn clients_that_find_no_descriptor_wait_while_all_others_are_served() {
+    let server = ScriptedServer::answering(OK);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", EXECUTABLE]);
+    let tap = through_proxy_by(&mut limited, &format!("http://{}", server.address), &["--workers", "2"]);
+    let mut clients: Vec<_> = (0..100).map(|_| RawClient::connect(tap.traffic)).collect();
+    for client in &mut clients {
+        client.send(GET);
+    }
+    assert_eq!(admin(&tap, "GET /livez"), "HTTP/1.1 200 OK");
+    for mut client in clients {
+        let answer = client.response(false).expect("its turn comes when those before it have left");
+        assert_eq!((answer.status(), &answer.body[..]), (200, &b"ok"[..]));
+    }
+    let (status, log) = tap.stop();
+    assert!(status.success() && log.contains("no descriptors for more clients"), "{log}");
 }

@@ -1,5 +1,6 @@
 //! Builds every part, wires them, starts, drains, ends.
 
+mod descriptors;
 mod log;
 
 use std::fmt;
@@ -79,7 +80,9 @@ struct App {
 impl App {
     fn new(mut config: Config) -> Result<Self, RunError> {
         let listen = |setting, address| move |error| RunError::Listen { setting, address, error };
-        let server = Server::bind(&config.server).map_err(listen("listen", config.server.listen))?;
+        let server = Server::bind(&config.server)
+            .map_err(listen("listen", config.server.listen))?
+            .with_most_clients(descriptors::most_clients());
         let admin = TcpListener::bind(config.admin).map_err(listen("admin", config.admin))?;
         let connector = Connector::new(&config.upstream).map_err(RunError::Tls)?;
         let drain = Drain::new();

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -21,11 +21,15 @@ use tower::Service;
 
 use super::client;
 use super::drain::Drain;
+use crate::clock;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long to wait when a connection could not be accepted for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a trouble that lasts is told.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Connections that the kernel keeps for a worker that does not come to accept them.
 const BACKLOG: i32 = 1024;
@@ -47,6 +51,7 @@ pub struct Server {
     listeners: Vec<StdListener>,
     address: SocketAddr,
     drain_time: Duration,
+    most_clients: usize,
 }
 
 impl Server {
@@ -65,7 +70,14 @@ impl Server {
         for _ in 1..settings.workers {
             listeners.push(listen(address)?);
         }
-        Ok(Self { listeners, address, drain_time: settings.drain })
+        Ok(Self { listeners, address, drain_time: settings.drain, most_clients: usize::MAX })
+    }
+
+    /// Lets at most so many clients be connected at a time, shared evenly by the workers; others wait in the kernel. For
+    /// want of descriptors a client that was let in could not be served.
+    #[must_use]
+    pub fn with_most_clients(self, most_clients: usize) -> Self {
+        Self { most_clients, ..self }
     }
 
     /// The address that clients connect to.
@@ -93,14 +105,18 @@ impl Server {
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
         // All or none: a worker that runs cannot be taken back.
         let runtimes: Vec<_> = self.listeners.iter().map(|_| runtime()).collect::<io::Result<_>>()?;
+        let share = Share {
+            drain_time: self.drain_time,
+            most_clients: (self.most_clients / self.listeners.len().max(1)).max(1),
+        };
         let mut threads = Vec::with_capacity(self.listeners.len());
         for (number, (listener, runtime)) in self.listeners.into_iter().zip(runtimes).enumerate() {
-            let (drain, worker, drain_time) = (drain.clone(), Arc::clone(&worker), self.drain_time);
+            let (drain, worker) = (drain.clone(), Arc::clone(&worker));
             threads.push(std::thread::Builder::new().name(format!("traffic-{number}")).spawn(move || {
                 runtime.block_on(async move {
                     let listener = TcpListener::from_std(listener)?;
                     let make = worker();
-                    serve(listener, &drain, drain_time, make).await;
+                    serve(listener, &drain, share, make).await;
                     Ok(())
                 })
             })?);
@@ -137,7 +153,14 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-async fn serve<C, S, R>(listener: TcpListener, drain: &Drain, drain_time: Duration, make: C)
+/// What holds for one worker.
+#[derive(Clone, Copy)]
+struct Share {
+    drain_time: Duration,
+    most_clients: usize,
+}
+
+async fn serve<C, S, R>(listener: TcpListener, drain: &Drain, share: Share, make: C)
 where
     C: Fn() -> S,
     S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
@@ -149,9 +172,14 @@ where
     let builder = client::builder();
     let mut connections = JoinSet::new();
     let mut draining = std::pin::pin!(drain.wait());
+    let mut told = Told::default();
     loop {
+        let room = connections.len() < share.most_clients;
+        if !room && told.again(clock::now()) {
+            tracing::warn!(clients = connections.len(), "no descriptors for more clients, further ones wait");
+        }
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.accept(), if room => accepted,
             // Reaps what has ended, so that the set does not grow.
             Some(_) = connections.join_next() => continue,
             () = &mut draining => break,
@@ -160,7 +188,7 @@ where
             Ok((stream, _)) => {
                 drop(connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone())))
             }
-            Err(error) => pause_after(&error).await,
+            Err(error) => pause_after(&error, &mut told).await,
         }
     }
     // Those that have connected already would be reset when the listener closes.
@@ -168,7 +196,7 @@ where
         connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone()));
     }
     drop(listener);
-    finish(connections, drain, drain_time).await;
+    finish(connections, drain, share.drain_time).await;
 }
 
 /// Waits for what is open, at most for the drain time, then cuts the rest.
@@ -186,10 +214,39 @@ async fn finish(mut connections: JoinSet<()>, drain: &Drain, drain_time: Duratio
 
 /// A connection that was gone before it was accepted is no trouble; anything else is a want of descriptors or memory,
 /// and the error would come back at once for as long as that lasts.
-async fn pause_after(error: &io::Error) {
+async fn pause_after(error: &io::Error, told: &mut Told) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-        tracing::warn!(%error, "cannot accept connections");
+        if told.again(clock::now()) {
+            tracing::warn!(%error, "cannot accept connections");
+        }
         tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// When a lasting trouble was last told: a log nobody reads must not fill a disk or block a worker.
+#[derive(Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    fn again(&mut self, now: Instant) -> bool {
+        let due = self.0.is_none_or(|last| now.saturating_duration_since(last) >= TELL_EVERY);
+        if due {
+            self.0 = Some(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lasting_trouble_is_told_now_and_then() {
+        let (mut told, start) = (Told::default(), clock::now());
+        let second = Duration::from_secs(1);
+        let times = [0, 1, 9, 10, 11, 19, 20].map(|after| told.again(start + after * second));
+        assert_eq!(times, [true, false, false, true, false, false, true]);
     }
 }

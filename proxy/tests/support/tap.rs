@@ -69,9 +69,14 @@ pub(crate) fn through_proxy(upstream: &str) -> Tap {
 
 /// The same with more flags.
 pub(crate) fn through_proxy_with(upstream: &str, flags: &[&str]) -> Tap {
+    through_proxy_by(&mut Command::new(EXECUTABLE), upstream, flags)
+}
+
+/// The same, by a command to which the arguments of the proxy are added.
+pub(crate) fn through_proxy_by(command: &mut Command, upstream: &str, flags: &[&str]) -> Tap {
     let process = Process::start(
         "mcp-tap",
-        Command::new(EXECUTABLE)
+        command
             .args(["run", "--upstream", upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .args(["--log-format", "json"])
             .args(flags),
