@@ -175,6 +175,24 @@ fn a_body_the_server_breaks_off_is_broken_for_the_client() {
 }
 
 #[test]
+fn what_came_before_a_break_reaches_the_client_even_if_all_came_at_once() {
+    let part = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n".to_vec();
+    for body in [0, 5, 100_000, 8_000_000] {
+        let response = [part.clone(), vec![b'x'; body]].concat();
+        let server = ScriptedServer::start(move |connection| {
+            connection.request().unwrap();
+            connection.send(&response);
+        });
+        let mut client = RawClient::connect(start_proxy(server.address));
+        client.send(GET);
+        // Nobody reads for a while: what does not fit into the sockets has to wait.
+        std::thread::sleep(Duration::from_millis(50));
+        let answer = client.response(false).expect("the head");
+        assert_eq!((answer.body.len(), answer.complete, answer.end), (body, false, End::Fin));
+    }
+}
+
+#[test]
 fn a_body_until_close_that_breaks_off_is_reset_for_http_1_0_too() {
     let (go, gone) = signal();
     let server = ScriptedServer::start(move |connection| {

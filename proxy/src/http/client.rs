@@ -61,9 +61,10 @@ where
     }
     // Fails only on a connection that is gone already, which the first read finds as well.
     let _gone = stream.set_nodelay(true);
-    let reset = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(ClientIo { stream, reset: Arc::clone(&reset) });
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, ClientService { service, reset }));
+    let breaking = Arc::new(Breaking::default());
+    let io = TokioIo::new(ClientIo { stream, breaking: Arc::clone(&breaking) });
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(io, ClientService { service, breaking }));
     let mut begun = pin!(drain.wait());
     let (mut waiting, mut ending) = (false, false);
     let ended = poll_fn(|cx| {
@@ -88,15 +89,27 @@ where
     }
 }
 
-/// The client's socket. Closes by reset if the response was broken off in a way that only a reset can show.
+/// How the response of a connection breaks off.
+///
+/// hyper drops what it has not written yet when a body fails, be it the head; a client of the server itself would have
+/// got it. So over HTTP/1 a body keeps its error until all before it was written.
+#[derive(Default)]
+struct Breaking {
+    /// Only a reset can show it.
+    reset: AtomicBool,
+    /// An error waits until all was written.
+    waiting: AtomicBool,
+}
+
+/// The client's socket. Closes by reset if that was how the server broke off.
 struct ClientIo {
     stream: TcpStream,
-    reset: Arc<AtomicBool>,
+    breaking: Arc<Breaking>,
 }
 
 impl Drop for ClientIo {
     fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
+        if self.breaking.reset.load(Ordering::Relaxed) {
             let _gone = self.stream.set_zero_linger();
         }
     }
@@ -130,6 +143,11 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper comes here once it has written all that it had.
+        if self.breaking.waiting.load(Ordering::Relaxed) {
+            self.breaking.waiting.store(false, Ordering::Relaxed);
+            cx.waker().wake_by_ref();
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -141,7 +159,7 @@ impl AsyncWrite for ClientIo {
 /// The stack as hyper calls it. The services of the stack are always ready.
 struct ClientService<S> {
     service: S,
-    reset: Arc<AtomicBool>,
+    breaking: Arc<Breaking>,
 }
 
 impl<S, R> hyper::service::Service<Request<Incoming>> for ClientService<S>
@@ -154,7 +172,8 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let version = request.version();
-        ResponseFuture { inner: self.service.clone().call(request), version, reset: Arc::clone(&self.reset) }
+        let breaking = Arc::clone(&self.breaking);
+        ResponseFuture { inner: self.service.clone().call(request), version, breaking }
     }
 }
 
@@ -163,7 +182,7 @@ pin_project! {
         #[pin]
         inner: F,
         version: Version,
-        reset: Arc<AtomicBool>,
+        breaking: Arc<Breaking>,
     }
 }
 
@@ -178,8 +197,9 @@ where
         let response = ready!(this.inner.poll(cx))?;
         Poll::Ready(Ok(response.map(|inner| ClientBody {
             inner,
-            ends_with_connection: *this.version == Version::HTTP_10,
-            reset: Arc::clone(this.reset),
+            version: *this.version,
+            breaking: Arc::clone(this.breaking),
+            error: None,
         })))
     }
 }
@@ -189,8 +209,9 @@ pin_project! {
     struct ClientBody<R> {
         #[pin]
         inner: R,
-        ends_with_connection: bool,
-        reset: Arc<AtomicBool>,
+        version: Version,
+        breaking: Arc<Breaking>,
+        error: Option<BoxError>,
     }
 }
 
@@ -207,21 +228,35 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        Poll::Ready(frame.map(|frame| {
-            frame.map_err(|error| {
-                let error = error.into();
-                // Where the end of the connection is the end of the body, a plain close would look complete.
-                if *this.ends_with_connection || is_reset(error.as_ref()) {
-                    this.reset.store(true, Ordering::Relaxed);
+        if this.error.is_none() {
+            match ready!(this.inner.poll_frame(cx)) {
+                Some(Err(error)) => {
+                    *this.error = Some(error.into());
+                    if *this.version == Version::HTTP_2 {
+                        // Once around: the connection's own task comes first and takes what is queued.
+                        cx.waker().wake_by_ref();
+                    } else {
+                        this.breaking.waiting.store(true, Ordering::Relaxed);
+                    }
+                    return Poll::Pending;
                 }
-                error
-            })
+                frame => return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            }
+        }
+        if this.breaking.waiting.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        Poll::Ready(this.error.take().map(|error| {
+            // Where the end of the connection is the end of the body, a plain close would look complete.
+            if *this.version == Version::HTTP_10 || is_reset(error.as_ref()) {
+                this.breaking.reset.store(true, Ordering::Relaxed);
+            }
+            Err(error)
         }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.error.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
