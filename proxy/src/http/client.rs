@@ -66,22 +66,25 @@ where
     let mut connection =
         pin!(builder.serve_connection_with_upgrades(io, ClientService { service, breaking }));
     let mut begun = pin!(drain.wait());
-    let (mut waiting, mut ending) = (false, false);
+    let (mut begun_serving, mut ending) = (false, false);
     let ended = poll_fn(|cx| {
-        if !waiting {
+        if !begun_serving {
             // Once is enough: it leaves this task's waker, and the drain is asked directly afterwards.
-            waiting = true;
             let _pending = begun.as_mut().poll(cx);
         }
-        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-            return Poll::Ready(ended);
+        loop {
+            // Before a response is written, so that it says `Connection: close`; but not before a request that came
+            // with the connection was read.
+            if begun_serving && !ending && drain.started() {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            begun_serving = true;
+            let polled = connection.as_mut().poll(cx);
+            if polled.is_ready() || ending || !drain.started() {
+                return polled;
+            }
         }
-        if !ending && drain.started() {
-            ending = true;
-            connection.as_mut().graceful_shutdown();
-            return connection.as_mut().poll(cx);
-        }
-        Poll::Pending
     })
     .await;
     if let Err(error) = ended {
