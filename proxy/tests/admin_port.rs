@@ -123,6 +123,14 @@ async fn readiness_and_drain_are_the_callers_to_move() {
 }
 
 #[tokio::test]
+async fn a_web_page_cannot_drain() {
+    let admin = Admin::start().await;
+    let request = "POST /drain HTTP/1.1\r\norigin: http://evil.example\r\ncontent-length: 0";
+    assert!(admin.ask(request).await.0.starts_with("http/1.1 403 "));
+    assert_eq!(admin.drains.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn openmetrics_is_served_to_those_who_ask() {
     let admin = Admin::start().await;
     let request = "GET /metrics HTTP/1.1\r\naccept: text/html\r\naccept: application/openmetrics-text";

@@ -7,7 +7,7 @@
 //! | `/catalogue` | GET, HEAD | the server's tools and how they changed, as JSON |
 //! | `/livez` | GET, HEAD | 200 as long as this process answers |
 //! | `/readyz` | GET, HEAD | 200 while traffic is welcome, else 503 |
-//! | `/drain` | POST | 202; stops taking traffic, as SIGTERM does |
+//! | `/drain` | POST | 202; stops taking traffic, as SIGTERM does; 403 to web pages |
 //!
 //! It is meant to run on a thread of its own: a scrape costs milliseconds that no traffic should wait for.
 

@@ -1,7 +1,7 @@
 //! From path and method to answer.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -32,6 +32,10 @@ pub(super) fn respond<B>(state: &AdminState, request: &Request<B>) -> Answer {
         "/catalogue" => catalogue,
         "/livez" => |_, _| answer(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => ready,
+        // Browsers name the page that posts; no page has a say in this process' life.
+        "/drain" if request.method() == Method::POST && request.headers().contains_key(ORIGIN) => {
+            return answer(StatusCode::FORBIDDEN, TEXT, "not from a web page\n");
+        }
         "/drain" if request.method() == Method::POST => {
             (state.drain)();
             return answer(StatusCode::ACCEPTED, TEXT, "draining\n");
