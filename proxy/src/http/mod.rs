@@ -13,9 +13,21 @@
 //! - HTTP/1.1 trailers pass if `Trailer` names them and, towards the client, if it sent `TE: trailers`; their names
 //!   become lower case.
 //! - Frames that are there at the same time may leave as one; none waits for another.
-//! - A client's half-close counts as its leaving, as it does for most servers.
+//! - A client's half-close counts as its leaving: only so does an idle stream notice that its client is gone. uvicorn,
+//!   hyper and Node do the same, Node but for answers it has ready at that moment; servers of one thread per client
+//!   answer, and behind this proxy such an answer is lost. No MCP SDK closes one direction only.
 //! - `CONNECT` is answered with 501. What hyper does not take for HTTP gets its 400, 414 or 431: among it targets with
 //!   `<`, `>` or, in the path, a backtick or, in the query, a double quote. A fragment in a target is cut.
+//! - What would let two parsers disagree about where a message ends is settled or refused, not passed on. Refused with
+//!   400, from a server with 502: different or unreadable lengths, a length list, folded lines, a space before the
+//!   colon, a bare CR, NUL. Settled: `Content-Length` beside `Transfer-Encoding` and a repeated equal one from a server
+//!   are dropped, lines that end in LF end in CRLF, chunk extensions end here.
+//! - A request body that is malformed gets 400 from us; the server sees a request that breaks off.
+//! - From a server: a 1xx other than the above, bytes after the end of a response, the body and length of a 204, and a
+//!   reason phrase that is not ASCII end here; more than 1024 headers give 502.
+//! - What came before a break reaches the client; over HTTP/2 but for what its flow control held back.
+//! - Heads are held whole and bounded; of bodies no more is held than fits into the buffers of both connections
+//!   (about 400 KiB each), be they one endless line.
 
 mod client;
 pub mod drain;
