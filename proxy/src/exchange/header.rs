@@ -2,12 +2,12 @@
 
 use compact_str::CompactString;
 
-use crate::protocol::message::limits;
+use crate::protocol::message::{cut, limits};
 use crate::protocol::method::Method;
 
 /// The method that an `Mcp-Method` header names.
 pub(super) fn method(value: &[u8]) -> Option<Method> {
-    std::str::from_utf8(value).ok().map(|name| Method::parse(cut(name)))
+    std::str::from_utf8(value).ok().map(|name| Method::parse(cut(name, limits::NAME)))
 }
 
 /// The name that an `Mcp-Name` header gives, plain or as base64 of UTF-8 between the sentinels, cut at [`limits::NAME`]; `None` when it is neither plain text nor valid
@@ -27,19 +27,10 @@ pub(super) fn name(value: &str) -> Option<CompactString> {
                 }
                 Err(_) => return None,
             };
-            Some(cut(text).into())
+            Some(cut(text, limits::NAME).into())
         }
-        None => Some(cut(value).into()),
+        None => Some(cut(value, limits::NAME).into()),
     }
-}
-
-/// At most [`limits::NAME`] bytes of the text.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(limits::NAME);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Standard base64, padded or not; at most `limit` bytes (and up to two more) are decoded.

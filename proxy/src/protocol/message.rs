@@ -20,6 +20,16 @@ pub mod limits {
     pub const TOOLS: usize = 4 << 20;
 }
 
+/// At most the first `cap` bytes of a text, whole characters only: how facts are cut.
+#[must_use]
+pub fn cut(text: &str, cap: usize) -> &str {
+    let mut end = text.len().min(cap);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// One JSON-RPC message as far as telemetry needs it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Message {

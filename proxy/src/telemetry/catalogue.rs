@@ -2,20 +2,25 @@
 //!
 //! All of this runs off the traffic path (`backlog.rs`). What a server lists may depend on the caller, so listings
 //! are kept per audience (client): the catalogue is the union of every audience's last complete listing.
-//! - A definition is compared with the last seen definition of the same name, whoever listed it.
+//! - A definition is compared with those that were seen of the same name within the last hour, and with the last one,
+//!   whoever listed them. So one that is worded for its caller, or differs between replicas, counts once per wording.
 //! - `added`: a name that no audience had. `removed`: a name that this audience had, and that no other audience heard
 //!   within the last hour still has. Two clients with different permissions therefore never flap.
+//! - A tool that was removed and came back depends on something that is not seen here (two users of one client). Until
+//!   it stood still for an hour, its coming and going counts no more, and it stays known.
 //! - The first complete listing ever counts nothing: it is what later ones are compared with.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::exchange::event::{CataloguePage, Client};
+use crate::protocol::message::{cut, limits};
 
+use super::drift::{Fickle, MEMORY, Wordings};
 use super::tokens;
 
 /// Most tools of one listing, and most definitions kept.
@@ -26,8 +31,6 @@ const MAX_OPEN: usize = 64;
 const MAX_AUDIENCES: usize = 128;
 /// Most changes kept to be shown.
 const MAX_CHANGES: usize = 100;
-/// How long an audience's last listing has a say in what was removed.
-const AUDIENCE_AGE: Duration = Duration::from_secs(3600);
 
 /// What changed in the catalogue; the label `part`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,12 +75,20 @@ pub struct Change {
     pub at: Instant,
 }
 
-/// A tool as it was defined last.
+/// A tool as a page defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Definition {
     /// Hashes of description, input schema, output schema, annotations; 0 for an absent one.
     parts: [u64; 4],
     /// Bytes of its JSON.
+    size: u64,
+}
+
+/// A tool as it is known.
+#[derive(Debug)]
+struct Known {
+    parts: [Wordings; 4],
+    /// Bytes of its JSON when it was listed last.
     size: u64,
 }
 
@@ -121,7 +132,8 @@ pub(super) struct Learned {
 /// Everything known of the server's tools.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
-    definitions: BTreeMap<String, Definition>,
+    definitions: BTreeMap<String, Known>,
+    fickle: Fickle,
     open: VecDeque<Open>,
     audiences: VecDeque<Audience>,
     changes: VecDeque<Change>,
@@ -183,10 +195,10 @@ impl Catalogue {
         self.changes.iter()
     }
 
-    /// Entries of each table: definitions, open listings, audiences, changes.
+    /// Entries of each table: definitions, fickle tools, open listings, audiences, changes.
     #[cfg(test)]
-    pub(super) fn sizes(&self) -> [usize; 4] {
-        [self.definitions.len(), self.open.len(), self.audiences.len(), self.changes.len()]
+    pub(super) fn sizes(&self) -> [usize; 5] {
+        [self.definitions.len(), self.fickle.len(), self.open.len(), self.audiences.len(), self.changes.len()]
     }
 
     fn take_open(&mut self, page: &CataloguePage) -> Open {
@@ -210,14 +222,15 @@ impl Catalogue {
 
     fn define(&mut self, name: &str, definition: Definition, now: Instant, learned: &mut Learned) {
         if let Some(known) = self.definitions.get_mut(name) {
-            for (place, (_, part)) in PARTS.iter().enumerate() {
-                if known.parts[place] != definition.parts[place] && self.last.is_some() {
-                    learned.changes.push(Change { tool: name.to_owned(), part: *part, at: now });
+            for ((wordings, hash), (_, part)) in known.parts.iter_mut().zip(definition.parts).zip(PARTS) {
+                if wordings.see(hash, now) && self.last.is_some() {
+                    learned.changes.push(Change { tool: name.to_owned(), part, at: now });
                 }
             }
-            *known = definition;
+            known.size = definition.size;
         } else if self.definitions.len() < MAX_TOOLS {
-            self.definitions.insert(name.to_owned(), definition);
+            let parts = definition.parts.map(|hash| Wordings::first(hash, now));
+            self.definitions.insert(name.to_owned(), Known { parts, size: definition.size });
         }
     }
 
@@ -231,15 +244,17 @@ impl Catalogue {
             let added = names.iter().filter(|name| !had(name)).map(|name| (name, Part::Added));
             let still = |name: &String| {
                 self.audiences.iter().any(|audience| {
-                    now.saturating_duration_since(audience.at) < AUDIENCE_AGE && audience.names.contains(name)
+                    now.saturating_duration_since(audience.at) < MEMORY && audience.names.contains(name)
                 })
             };
             let lost = before.iter().flat_map(|audience| audience.names.difference(&names));
             let removed = lost.filter(|name| !still(name)).map(|name| (name, Part::Removed));
-            let changes: Vec<_> = added
+            let mut changes: Vec<_> = added
                 .chain(removed)
                 .map(|(name, part)| Change { tool: name.clone(), part, at: now })
                 .collect();
+            self.fickle.forget_old(now);
+            changes.retain(|change| self.fickle.is_news(&change.tool, change.part == Part::Removed, now));
             for change in changes.iter().filter(|change| change.part == Part::Removed) {
                 self.forget(&change.tool);
             }
@@ -285,7 +300,7 @@ impl<'de> Deserialize<'de> for Tools {
                 while tools.len() < MAX_TOOLS {
                     let Some(tool) = elements.next_element::<Value>()? else { return Ok(Tools(tools)) };
                     if let Some(name) = tool.get("name").and_then(Value::as_str) {
-                        tools.push((name.to_owned(), Definition::of(&tool)));
+                        tools.push((cut(name, limits::NAME).to_owned(), Definition::of(&tool)));
                     }
                 }
                 while elements.next_element::<IgnoredAny>()?.is_some() {}

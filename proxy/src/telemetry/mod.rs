@@ -26,6 +26,7 @@ mod backlog;
 mod catalogue;
 mod client_type;
 mod complexity;
+mod drift;
 pub mod export;
 mod histogram;
 mod labels;

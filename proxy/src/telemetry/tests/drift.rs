@@ -198,7 +198,13 @@ fn tables_of_the_catalogue_stay_bounded() {
         client: client("x"),
     };
     catalogue.learn(&page, now);
-    assert_eq!(catalogue.sizes(), [MAX_TOOLS, 64, 128, 100]);
+    assert_eq!(catalogue.sizes(), [MAX_TOOLS, 0, 64, 128, 100]);
+    // All of them go, and then more.
+    let list = |tools: &str| CataloguePage { tools: Some(tools.as_bytes().into()), ..page.clone() };
+    for tools in ["[]", r#"[{"name":"late"}]"#, "[]"] {
+        catalogue.learn(&list(tools), now);
+    }
+    assert_eq!(catalogue.sizes()[1], MAX_TOOLS);
 }
 
 #[test]
@@ -222,4 +228,49 @@ fn the_same_page_again_is_not_read_again() {
     }
     assert_eq!(bench.value(r#"mcp_proxy_not_inspected_total{reason="memory"}"#), 0.0);
     assert_eq!(bench.value("mcp_proxy_catalogue_tools"), 1.0);
+}
+
+#[test]
+fn a_set_of_tools_that_comes_and_goes_counts_once() {
+    let bench = Bench::new();
+    // Two users of one program, of whom one may see `b`.
+    for minute in 0..40 {
+        bench.list("x", if minute % 2 == 0 { A_B } else { A });
+        bench.telemetry.upkeep(bench.start + Duration::from_secs(minute * 60));
+    }
+    assert_eq!(changes(&bench), [r#"{part="added",tool_name="b"} 1"#, r#"{part="removed",tool_name="b"} 1"#]);
+    // The server still knows it.
+    bench.call("b", Ending::ToolError);
+    assert_eq!(bench.value("mcp_proxy_unknown_tool_calls_total"), 0.0);
+}
+
+#[test]
+fn definitions_that_differ_by_caller_count_once() {
+    let bench = Bench::new();
+    let described = |text: &str| format!(r#"[{{"name":"a","description":"{text}"}}]"#);
+    for round in 0..20 {
+        for (caller, text) in [("x", "d"), ("y", "e")] {
+            bench.list(caller, &described(text));
+            bench.telemetry.upkeep(bench.start + Duration::from_secs(round * 60));
+        }
+    }
+    assert_eq!(changes(&bench), [r#"{part="description",tool_name="a"} 1"#]);
+    // What nobody listed for an hour is new again; what was listed last never is.
+    let later = bench.start + Duration::from_secs(30_000);
+    for (text, count) in [("e", 1), ("d", 2), ("f", 3)] {
+        bench.list("x", &described(text));
+        bench.telemetry.upkeep(later);
+        assert_eq!(changes(&bench), [format!(r#"{{part="description",tool_name="a"}} {count}"#)], "{text}");
+    }
+}
+
+#[test]
+fn long_names_are_cut_as_calls_are() {
+    let bench = Bench::new();
+    let long = "é".repeat(10_000);
+    bench.list("x", &format!(r#"[{{"name":"{long}"}}]"#));
+    bench.call(&long[..256], Ending::ToolError);
+    bench.telemetry.upkeep(bench.start);
+    assert_eq!(bench.value("mcp_proxy_unknown_tool_calls_total"), 0.0);
+    assert!(bench.text().lines().all(|line| line.len() < 1000), "no label is longer than a name may be");
 }
