@@ -123,6 +123,7 @@ struct Inner {
 struct Desk {
     catalogue: catalogue::Catalogue,
     recent: VecDeque<Box<Operation>>,
+    server: server_info::Shown,
 }
 
 impl Telemetry {
@@ -130,12 +131,11 @@ impl Telemetry {
     #[must_use]
     pub fn new(settings: Settings, start: Instant) -> Self {
         let metrics = metrics::Metrics::new(settings, start);
-        let server = server_info::ServerInfo::new(&metrics);
         Self(Arc::new(Inner {
             metrics,
             backlog: backlog::Backlog::default(),
             ring: operations::Ring::default(),
-            server,
+            server: server_info::ServerInfo::default(),
             listed: labels::Names::new(()),
             desk: Mutex::default(),
         }))

@@ -42,7 +42,7 @@ impl Inner {
             Event::SessionEnded(record) => self.session_ended(&record),
             Event::StreamEnded(record) => metrics.stream_quiet.observe(record.longest_quiet.as_secs_f64()),
             Event::Catalogue(page) => self.catalogue_page(page),
-            Event::Server { server, version } => self.server.learn(metrics, &server, version),
+            Event::Server { server, version } => self.server.learn(&server, version),
             Event::NotInspected(reason) => metrics.count_not_inspected(reason),
             Event::Finding(finding) => metrics.count_finding(finding),
             Event::Unmatched => metrics.unmatched.increment(1),
@@ -134,7 +134,9 @@ impl Inner {
             metrics.response_time(tool).observe(seconds, operation.ended);
             metrics.response_distribution(tool).observe(seconds);
         }
-        if matches!(ending, Ending::Success | Ending::ToolError) {
+        // The end of a task may be seen without its result.
+        let unseen = operation.kind == OperationKind::Task && operation.content == Content::default();
+        if matches!(ending, Ending::Success | Ending::ToolError) && !unseen {
             metrics.result_tokens(tool).observe(tokens::of_result(&operation.content) as f64);
         }
     }
@@ -222,8 +224,9 @@ impl Inner {
             && !matches!(operation.ending, Ending::Success | Ending::Interim(_))
     }
 
-    /// Reads the waiting pages, then records the operations that waited for them.
+    /// Reads the waiting pages, then records the operations that waited for them; shows who the server is.
     pub(super) fn work_off(&self, desk: &mut Desk, now: Instant) {
+        self.server.publish(&self.metrics, &mut desk.server);
         self.backlog.read_pages(|page| self.learn(desk, &page, now));
         while let Some(operation) = self.backlog.next_deferred() {
             self.record_operation(operation);

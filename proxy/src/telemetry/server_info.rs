@@ -23,35 +23,37 @@ impl Known {
     }
 }
 
-/// The present series.
-#[derive(Debug)]
+/// What is known. Traffic only stores it; the series is changed by one thread at a time ([`ServerInfo::publish`]), so
+/// that there is never more than one.
+#[derive(Debug, Default)]
 pub(super) struct ServerInfo(ArcSwap<Known>);
 
-impl ServerInfo {
-    /// Shows what configuration knows; name, version and protocol are empty until the server says them.
-    #[must_use]
-    pub(super) fn new(metrics: &Metrics) -> Self {
-        let known = Known::default();
-        show(metrics, &known);
-        Self(ArcSwap::from_pointee(known))
-    }
+/// What the series shows.
+#[derive(Debug, Default)]
+pub(super) struct Shown(Option<Arc<Known>>);
 
+impl ServerInfo {
     /// The server said who it is. Costs a comparison when that is known.
-    pub(super) fn learn(&self, metrics: &Metrics, server: &Implementation, version: Version) {
-        loop {
-            let before = self.0.load();
+    pub(super) fn learn(&self, server: &Implementation, version: Version) {
+        self.0.rcu(|before| {
             let same = before.server == *server;
             if same && before.protocol.is_some_and(|known| age(known) >= age(version)) {
-                return;
+                return Arc::clone(before);
             }
-            let known = Arc::new(Known { server: server.clone(), protocol: Some(version) });
-            let found = self.0.compare_and_swap(&before, Arc::clone(&known));
-            if Arc::ptr_eq(&found, &before) {
-                metrics.registry().remove_gauge(Metric::ServerInfo, &labels(metrics, &before));
-                show(metrics, &known);
-                return;
-            }
+            Arc::new(Known { server: server.clone(), protocol: Some(version) })
+        });
+    }
+
+    /// Shows what is known: at first what configuration knows, with empty name, version and protocol.
+    pub(super) fn publish(&self, metrics: &Metrics, shown: &mut Shown) {
+        let known = self.0.load();
+        if shown.0.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &known)) {
+            return;
         }
+        if let Some(before) = shown.0.replace(Arc::clone(&known)) {
+            metrics.registry().remove_gauge(Metric::ServerInfo, &labels(metrics, &before));
+        }
+        metrics.registry().gauge(Metric::ServerInfo, &labels(metrics, &known)).set(1.0);
     }
 }
 
@@ -69,8 +71,4 @@ fn labels<'a>(metrics: &'a Metrics, known: &'a Known) -> [(&'static str, &'a str
         (label::NAME, known.server.name.as_str()),
         (label::PROTOCOL, known.protocol()),
     ]
-}
-
-fn show(metrics: &Metrics, known: &Known) {
-    metrics.registry().gauge(Metric::ServerInfo, &labels(metrics, known)).set(1.0);
 }

@@ -225,3 +225,34 @@ fn the_last_512_operations_are_shown_newest_first() {
         (Some("2025-11-25"), "streamable_http", "request")
     );
 }
+
+#[test]
+fn a_task_whose_result_was_not_seen_has_no_tokens() {
+    let bench = Bench::new();
+    let task =
+        |content| Operation { kind: OperationKind::Task, content, ..bench.operation("a", Ending::Success) };
+    bench.end(task(Content::default()));
+    assert!(!bench.text().contains("mcp_proxy_result_tokens_count"));
+    bench.end(task(Content { items: 1, text: 40, readable: 20, ..Content::default() }));
+    assert_eq!(bench.value(r#"mcp_proxy_result_tokens_sum{tool_name="a"}"#), 5.0);
+    assert_eq!(bench.value(r#"mcp_proxy_result_tokens_count{tool_name="a"}"#), 1.0);
+}
+
+#[test]
+fn one_server_is_shown_however_many_threads_learn_of_several() {
+    let bench = Bench::new();
+    std::thread::scope(|scope| {
+        for first in 0..2 {
+            let bench = &bench;
+            scope.spawn(move || {
+                for number in 0..5000 {
+                    let name = if (number + first) % 2 == 0 { "a" } else { "b" };
+                    let server = Implementation { name: name.into(), version: "1".into() };
+                    bench.emit(Event::Server { server, version: Version::V2025_11_25 });
+                }
+            });
+        }
+    });
+    let shown = bench.text().lines().filter(|line| line.starts_with("mcp_server_info{")).count();
+    assert_eq!(shown, 1);
+}
