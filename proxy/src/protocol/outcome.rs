@@ -311,7 +311,6 @@ const fn http_label(status: u16) -> &'static str {
         503 => "503",
         504 => "504",
         _ => match status / 100 {
-            3 => "3xx",
             4 => "4xx",
             5 => "5xx",
             _ => "_OTHER",

@@ -116,7 +116,9 @@ impl HttpCall {
             started: at,
             method: head.method,
             target: (head.method == HttpMethod::Get).then(|| Box::from(head.target)),
-            mcp: headers.session.is_some() || headers.last_event.is_some(),
+            // Any stream of events can be resumed, not only ours.
+            mcp: headers.session.is_some()
+                || (headers.last_event.is_some() && (headers.version.is_some() || core.open.parked() > 0)),
             headers,
             scope,
             session,

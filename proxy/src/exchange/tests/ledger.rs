@@ -42,7 +42,8 @@ struct Running {
     shape: AnswerShape,
 }
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
+    "/mcp version=2025-11-25 last=e1",
     "/mcp last=e2",
     "/mcp last=e1",
     "/mcp",
@@ -122,7 +123,12 @@ fn step(running: &mut Running, random: &mut Random, at: Instant) -> bool {
         3 => handle.request_not_inspected(random.pick(&NotInspected::ALL), at),
         4..=5 => {
             let status = random.pick(&[200, 200, 200, 200, 202, 307, 400, 401, 404, 429, 500]);
-            let shape = random.pick(&[AnswerShape::Json, AnswerShape::EventStream, AnswerShape::Other]);
+            let shape = random.pick(&[
+                AnswerShape::Json,
+                AnswerShape::EventStream,
+                AnswerShape::Untyped,
+                AnswerShape::Other,
+            ]);
             let session: Option<&[u8]> = random.pick(&[None, Some(b"s1"), Some(b"s2")]);
             handle.response_head(status, shape, session, at);
             running.shape = shape;
@@ -212,6 +218,9 @@ fn everything_that_begins_ends_once_and_the_parts_sum_up() {
         let settings = if seed % 2 == 0 { Settings::default() } else { small() };
         let mut player = Player::new(settings);
         player.balance.opened = mix(&player.exchange, player.start, seed, 3000);
+        player.exchange.expire(player.start + Duration::from_secs(48 * 3600));
+        let left = Sizes { clients: 0, ..player.exchange.sizes() };
+        assert_eq!(left, Sizes::default(), "seed {seed}: what nobody waits for any more");
         let balance = player.finish();
         assert!(balance.failures > 0 && balance.interim > 0, "seed {seed}: {balance:?}");
         requests += balance.requests;

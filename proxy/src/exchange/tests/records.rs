@@ -67,6 +67,13 @@ fn what_is_not_mcp_is_only_http() {
 }
 
 #[test]
+fn a_stream_that_is_resumed_need_not_be_mcp() {
+    let resumed = "0 A GET /events last=1\n1 A < 200 sse\n2 A < id=2 garbage\n2 A end complete";
+    check(&[("events of another protocol", resumed, "")]);
+    assert!(!http_records(resumed)[0].mcp);
+}
+
+#[test]
 fn an_http_exchange_is_recorded_with_its_times() {
     let json = http_records("0 A POST /x\n1 A < 201 other\n2 A end client\n3 A end complete")[0];
     assert_eq!((json.method, json.status, json.end), ("POST", Some(201), EndReason::ClientGone));
