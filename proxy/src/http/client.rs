@@ -5,7 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +21,8 @@ use tower::Service;
 
 use super::drain::Drain;
 use super::forward::is_reset;
-use super::{MAX_HEAD_SIZE, MAX_HEADERS};
+use super::relay::Relay;
+use super::{MAX_HEAD_SIZE, MAX_HEADERS, RequestBody};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -50,7 +51,7 @@ pub(super) fn builder() -> Builder<TokioExecutor> {
 /// Serves the connection until it is over.
 pub(super) async fn serve<S, R>(builder: Builder<TokioExecutor>, stream: TcpStream, service: S, drain: Drain)
 where
-    S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     R: Body<Data = Bytes> + Send + 'static,
@@ -63,8 +64,10 @@ where
     let _gone = stream.set_nodelay(true);
     let breaking = Arc::new(Breaking::default());
     let io = TokioIo::new(ClientIo { stream, breaking: Arc::clone(&breaking) });
-    let mut connection =
-        pin!(builder.serve_connection_with_upgrades(io, ClientService { service, breaking }));
+    let relay = Arc::new(Relay::default());
+    let waker = Waker::from(Arc::clone(&relay));
+    let service = ClientService { service, relay: Arc::clone(&relay), breaking };
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
     let mut begun = pin!(drain.wait());
     let (mut begun_serving, mut ending) = (false, false);
     let ended = poll_fn(|cx| {
@@ -80,7 +83,9 @@ where
                 connection.as_mut().graceful_shutdown();
             }
             begun_serving = true;
-            let polled = connection.as_mut().poll(cx);
+            relay.enter(cx.waker());
+            let polled = connection.as_mut().poll(&mut Context::from_waker(&waker));
+            relay.leave();
             if polled.is_ready() || ending || !drain.started() {
                 return polled;
             }
@@ -162,12 +167,13 @@ impl AsyncWrite for ClientIo {
 /// The stack as hyper calls it. The services of the stack are always ready.
 struct ClientService<S> {
     service: S,
+    relay: Arc<Relay>,
     breaking: Arc<Breaking>,
 }
 
 impl<S, R> hyper::service::Service<Request<Incoming>> for ClientService<S>
 where
-    S: Service<Request<Incoming>, Response = Response<R>> + Clone,
+    S: Service<Request<RequestBody>, Response = Response<R>> + Clone,
 {
     type Response = Response<ClientBody<R>>;
     type Error = S::Error;
@@ -176,6 +182,8 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let version = request.version();
         let breaking = Arc::clone(&self.breaking);
+        let relay = (version < Version::HTTP_2).then(|| Arc::clone(&self.relay));
+        let request = request.map(|body| RequestBody::new(body, relay));
         ResponseFuture { inner: self.service.clone().call(request), version, breaking }
     }
 }

@@ -33,9 +33,13 @@ mod client;
 pub mod drain;
 pub mod forward;
 pub mod inspect;
+mod relay;
+mod request_body;
 pub mod respond;
 pub mod server;
 pub mod stack;
+
+pub use request_body::RequestBody;
 
 /// Most headers of one head. Node takes 2000, most others count bytes only; hyper reserves room for all of them for
 /// the time of parsing (no difference was measured between 256 and 1024).

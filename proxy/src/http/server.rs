@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::Service;
 
+use super::RequestBody;
 use super::client;
 use super::drain::Drain;
 use crate::clock;
@@ -95,7 +95,7 @@ impl Server {
     where
         W: Fn() -> C + Send + Sync + 'static,
         C: Fn() -> S,
-        S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
         R: Body<Data = Bytes> + Send + 'static,
@@ -163,7 +163,7 @@ struct Share {
 async fn serve<C, S, R>(listener: TcpListener, drain: &Drain, share: Share, make: C)
 where
     C: Fn() -> S,
-    S: Service<Request<Incoming>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     R: Body<Data = Bytes> + Send + 'static,

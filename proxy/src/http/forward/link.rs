@@ -18,9 +18,9 @@ use hyper_util::rt::TokioIo;
 
 use super::connect::{Connector, UpstreamIo};
 use super::error::ForwardError;
-use super::relay::Relay;
 use super::request::RequestBody;
 use crate::http::MAX_HEADERS;
+use crate::http::relay::Relay;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Http1<B> = Connection<TokioIo<UpstreamIo>, RequestBody<B>>;
@@ -83,6 +83,8 @@ where
             }
             let outcome = dependent(&mut inner);
             if outcome.is_ready() {
+                // Whoever got something asks again, and then the connection moves as well: what was noted is void.
+                self.relay.take_woken();
                 break outcome;
             }
             if self.finished && self.connection.take().is_some() {

@@ -9,7 +9,6 @@ mod headers;
 mod http2;
 mod link;
 mod pool;
-mod relay;
 mod request;
 mod response;
 mod target;

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::relay::Relay;
+use crate::http::relay::Relay;
 
 /// How long a client that asked for `100 Continue` may be left without an answer. A server that does not know the
 /// expectation stays silent until it sees the body; clients themselves give up waiting after about this time.

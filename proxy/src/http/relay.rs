@@ -1,8 +1,8 @@
-//! A waker between a connection to the server and the task that drives it.
+//! A waker between a connection and the task that drives it.
 //!
-//! hyper's client connection is made to run as a task of its own and wakes itself through channels. Here the task of
-//! the client's connection polls it, and then most of its wake-ups are this very task waking itself: each would cost
-//! another walk through the whole stack. While the connection is being polled the relay only notes them.
+//! hyper's connections are made to wake themselves through channels. Here one task, that of the client's connection,
+//! polls this and the connection to the server, and then most of their wake-ups are this very task waking itself: each
+//! would cost another walk through the whole stack. While a connection is being polled its relay only notes them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use std::task::{Wake, Waker};
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Relay {
+pub(in crate::http) struct Relay {
     polling: AtomicBool,
     woken: AtomicBool,
     uploading: AtomicBool,
@@ -19,7 +19,7 @@ pub(super) struct Relay {
 
 impl Relay {
     /// From now on wake-ups are noted only; later ones go to `outer`.
-    pub(super) fn enter(&self, outer: &Waker) {
+    pub(in crate::http) fn enter(&self, outer: &Waker) {
         self.polling.store(true, Ordering::SeqCst);
         let mut known = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *known {
@@ -29,12 +29,17 @@ impl Relay {
     }
 
     /// Whether there was a wake-up since the last question, so that polling again may bring something.
-    pub(super) fn take_woken(&self) -> bool {
+    pub(in crate::http) fn take_woken(&self) -> bool {
         self.woken.swap(false, Ordering::SeqCst)
     }
 
+    /// Whether a wake-up is noted.
+    pub(in crate::http) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::SeqCst)
+    }
+
     /// From now on wake-ups go to the task. One that came just before is passed on.
-    pub(super) fn leave(&self) {
+    pub(in crate::http) fn leave(&self) {
         self.polling.store(false, Ordering::SeqCst);
         if self.take_woken() {
             self.wake_outer();
@@ -42,16 +47,16 @@ impl Relay {
     }
 
     /// Forgets the task: nobody waits for this connection.
-    pub(super) fn forget(&self) {
+    pub(in crate::http) fn forget(&self) {
         *self.outer.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether the request body is not all sent yet.
-    pub(super) fn uploading(&self) -> bool {
+    pub(in crate::http) fn uploading(&self) -> bool {
         self.uploading.load(Ordering::SeqCst)
     }
 
-    pub(super) fn set_uploading(&self, uploading: bool) {
+    pub(in crate::http) fn set_uploading(&self, uploading: bool) {
         self.uploading.store(uploading, Ordering::SeqCst);
     }
 
@@ -100,8 +105,9 @@ mod tests {
         let woken = || count.0.load(Ordering::SeqCst);
 
         relay.enter(&outer);
+        assert!(!relay.is_woken());
         inner.wake_by_ref();
-        assert!(relay.take_woken() && woken() == 0, "noted");
+        assert!(relay.is_woken() && relay.take_woken() && !relay.is_woken() && woken() == 0, "noted");
         relay.leave();
         assert_eq!(woken(), 0, "what was noted was dealt with");
         inner.wake_by_ref();
