@@ -192,7 +192,9 @@ where
     }
     let client = upgrading.then(|| hyper::upgrade::on(&mut request));
     let held_back = request::hold_for_continue(&mut request);
-    let (mut link, response) = limit(shared.settings.response_timeout, exchange(&shared, request)).await?;
+    // Pinned here: as an argument it would be copied with the request in it, once into each future around it.
+    let exchange = std::pin::pin!(exchange(&shared, request));
+    let (mut link, response) = limit(shared.settings.response_timeout, exchange).await?;
     drop(held_back);
 
     link.reusable = response.version() == Version::HTTP_11;
@@ -240,10 +242,12 @@ where
             },
         }
     }
-    let mut link = match limit(shared.settings.connect_timeout, Link::open(&shared.connector)).await {
+    // Boxed is what is rare, so that the future of every other request stays small.
+    let opening = Box::pin(limit(shared.settings.connect_timeout, Link::open(&shared.connector)));
+    let mut link = match opening.await {
         Ok(link) => link,
         Err(error) => {
-            request::read_on(request).await;
+            Box::pin(request::read_on(request)).await;
             return Err(error);
         }
     };
@@ -251,7 +255,7 @@ where
         Ok(response) => Ok((link, response)),
         Err(mut failed) => {
             if let Some(unsent) = failed.take_message() {
-                request::read_on(unsent).await;
+                Box::pin(request::read_on(unsent)).await;
             }
             Err(ForwardError::exchange(failed.into_error()))
         }

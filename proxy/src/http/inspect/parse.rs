@@ -79,7 +79,8 @@ impl Parse for Infallible {
 
 /// A body that is one JSON document.
 pub(super) struct Json {
-    scanner: Scanner,
+    /// Boxed: it is large, and its reader and watch are moved a few times while they are made.
+    scanner: Box<Scanner>,
     limit: u64,
     seen: u64,
     start: Start,
@@ -97,7 +98,7 @@ enum Start {
 impl Json {
     /// A document of at most `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
-        Self { scanner: Scanner::new(limit), limit, seen: 0, start: Start::Json }
+        Self { scanner: Box::new(Scanner::new(limit)), limit, seen: 0, start: Start::Json }
     }
 
     /// The same, if it begins like a JSON-RPC document.
