@@ -7,11 +7,7 @@ use super::decode::{Coding, Codings};
 use crate::exchange::event::NotInspected;
 use crate::exchange::{HttpMethod, RequestHead};
 
-static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-static MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
-static MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
-static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const SESSION: &str = "mcp-session-id";
 
 /// What a body is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,24 +68,38 @@ pub(super) fn codings(headers: &HeaderMap) -> Result<Codings, NotInspected> {
     Ok(codings)
 }
 
-/// The session id of a request or a response.
+/// The session id of a response.
 pub(super) fn session(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get(&SESSION).map(HeaderValue::as_bytes)
+    headers.get(SESSION).map(HeaderValue::as_bytes)
 }
 
 /// What the exchange wants to know of a request's head. `identity`: the header that names the caller.
+///
+/// One walk over all fields costs less than a look-up for each: most requests have few fields and most of these are
+/// not among them. Of several lines of a field the first counts.
 pub(super) fn request<'a>(parts: &'a request::Parts, identity: Option<&HeaderName>) -> RequestHead<'a> {
-    let field = |name: &HeaderName| parts.headers.get(name).map(HeaderValue::as_bytes);
-    RequestHead {
+    let mut head = RequestHead {
         method: method(&parts.method),
         target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
-        session: session(&parts.headers),
-        protocol_version: field(&PROTOCOL_VERSION),
-        mcp_method: field(&MCP_METHOD),
-        mcp_name: field(&MCP_NAME),
-        last_event_id: field(&LAST_EVENT_ID),
-        caller: identity.and_then(field),
+        session: None,
+        protocol_version: None,
+        mcp_method: None,
+        mcp_name: None,
+        last_event_id: None,
+        caller: identity.and_then(|name| parts.headers.get(name)).map(HeaderValue::as_bytes),
+    };
+    for (name, value) in &parts.headers {
+        let field = match name.as_str() {
+            SESSION => &mut head.session,
+            "mcp-protocol-version" => &mut head.protocol_version,
+            "mcp-method" => &mut head.mcp_method,
+            "mcp-name" => &mut head.mcp_name,
+            "last-event-id" => &mut head.last_event_id,
+            _ => continue,
+        };
+        field.get_or_insert(value.as_bytes());
     }
+    head
 }
 
 /// The method, from the closed set of the HTTP semantic conventions.
