@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use mcp_tap::{app, cli, config};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Wrong command line or configuration (`EX_USAGE` of BSD's sysexits).
 const EXIT_USAGE: u8 = 64;
