@@ -124,6 +124,41 @@ async fn an_http2_client_reaches_an_http1_server() {
     assert_eq!(seen[0].body, b"{}");
 }
 
+/// What every HTTP/2 connection begins with (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The head of an empty `SETTINGS` frame.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protocol_is_known_however_its_first_bytes_arrive() {
+    let server = ScriptedServer::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let proxy = start_proxy(server.address);
+    let request = b"PRINT / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
+    for (bytes, answer) in [([PREFACE, SETTINGS].concat(), SETTINGS), (request, b"HTTP/1.1 ")] {
+        for size in [1, 2, 8, 23, 24] {
+            let mut client = RawClient::connect(proxy);
+            let (start, rest) = bytes.split_at(PREFACE.len());
+            for piece in start.chunks(size) {
+                client.send(piece);
+                // Mostly long enough for the piece to be read alone.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            client.send(rest);
+            // A frame's type stands behind its length.
+            assert_eq!(client.reader.exactly(answer.len())[3], answer[3], "in pieces of {size}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_does_not_change_to_http2_after_a_request() {
+    let server = ScriptedServer::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let mut client = RawClient::connect(start_proxy(server.address));
+    assert_eq!(client.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").status(), 200);
+    client.send(&[PREFACE, SETTINGS].concat());
+    assert_eq!(client.reader.rest(), b"");
+}
+
 #[tokio::test]
 async fn an_http2_client_that_resets_its_stream_frees_the_server() {
     let (tell, told) = std::sync::mpsc::channel();

@@ -12,8 +12,9 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::server::conn::http1::{Parts, UpgradeableConnection};
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -29,27 +30,38 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How long a connection that was accepted while draining has to bring the request that was likely on its way.
 const LATE: Duration = Duration::from_millis(100);
 
+/// What every HTTP/2 connection begins with (RFC 9113 §3.4), and no HTTP/1 request does.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// What hyper is told for every connection.
-pub(super) fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .preserve_header_case(true)
-        .auto_date_header(false)
-        .max_headers(MAX_HEADERS)
-        // Slow heads are the server's business; no timeouts of our own.
-        .header_read_timeout(None)
-        // The end of the client's sending means it left: only so does an idle stream notice.
-        .half_close(false);
-    builder
-        .http2()
-        .auto_date_header(false)
-        .max_header_list_size(u32::try_from(MAX_HEAD_SIZE).unwrap_or(u32::MAX));
-    builder
+#[derive(Clone)]
+pub(super) struct Builder {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .preserve_header_case(true)
+            .auto_date_header(false)
+            .max_headers(MAX_HEADERS)
+            // Slow heads are the server's business; no timeouts of our own.
+            .header_read_timeout(None)
+            // The end of the client's sending means it left: only so does an idle stream notice.
+            .half_close(false);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2.auto_date_header(false).max_header_list_size(u32::try_from(MAX_HEAD_SIZE).unwrap_or(u32::MAX));
+        Self { http1, http2 }
+    }
 }
 
 /// Serves the connection until it is over.
-pub(super) async fn serve<S, R>(builder: Builder<TokioExecutor>, stream: TcpStream, service: S, drain: Drain)
+///
+/// HTTP/1 is tried first and gives back what turns out to be HTTP/2: looking before would cost each connection a read,
+/// and hyper's buffer would double for the few bytes that were looked at.
+pub(super) async fn serve<S, R>(builder: Builder, stream: TcpStream, service: S, drain: Drain)
 where
     S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -63,14 +75,37 @@ where
     // Fails only on a connection that is gone already, which the first read finds as well.
     let _gone = stream.set_nodelay(true);
     let breaking = Arc::new(Breaking::default());
-    let io = TokioIo::new(ClientIo { stream, breaking: Arc::clone(&breaking) });
     let relay = Arc::new(Relay::default());
-    let waker = Waker::from(Arc::clone(&relay));
+    let io = ClientIo { stream, begun: None, replay: Bytes::new(), breaking: Arc::clone(&breaking) };
     let service = ClientService { service, relay: Arc::clone(&relay), breaking };
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
+    let mut http1 = builder.http1.serve_connection(TokioIo::new(io), service).with_upgrades();
+    let mut ended =
+        drive(Pin::new(&mut http1), UpgradeableConnection::graceful_shutdown, &drain, &relay).await;
+    if let Some(Parts { io, read_buf, service, .. }) = ended.as_ref().err().and_then(|_| http1.into_parts())
+        && io.inner().begun == Some(Version::HTTP_2)
+    {
+        let mut io = io.into_inner();
+        io.replay = read_buf;
+        // On the heap: the task of an HTTP/1 connection needs no room for it.
+        let mut http2 = Box::pin(builder.http2.serve_connection(TokioIo::new(io), service));
+        ended = drive(http2.as_mut(), http2::Connection::graceful_shutdown, &drain, &relay).await;
+    }
+    if let Err(error) = ended {
+        tracing::debug!(%error, "client connection broke");
+    }
+}
+
+/// Moves a connection until it is over; once the drain starts, `finish` tells it to end after what it is at.
+async fn drive<C: Future>(
+    mut connection: Pin<&mut C>,
+    finish: fn(Pin<&mut C>),
+    drain: &Drain,
+    relay: &Arc<Relay>,
+) -> C::Output {
+    let waker = Waker::from(Arc::clone(relay));
     let mut begun = pin!(drain.wait());
     let (mut begun_serving, mut ending) = (false, false);
-    let ended = poll_fn(|cx| {
+    poll_fn(|cx| {
         if !begun_serving {
             // Once is enough: it leaves this task's waker, and the drain is asked directly afterwards.
             let _pending = begun.as_mut().poll(cx);
@@ -80,7 +115,7 @@ where
             // with the connection was read.
             if begun_serving && !ending && drain.started() {
                 ending = true;
-                connection.as_mut().graceful_shutdown();
+                finish(connection.as_mut());
             }
             begun_serving = true;
             relay.enter(cx.waker());
@@ -91,10 +126,7 @@ where
             }
         }
     })
-    .await;
-    if let Err(error) = ended {
-        tracing::debug!(%error, "client connection broke");
-    }
+    .await
 }
 
 /// How the response of a connection breaks off.
@@ -112,6 +144,10 @@ struct Breaking {
 /// The client's socket. Closes by reset if that was how the server broke off.
 struct ClientIo {
     stream: TcpStream,
+    /// What the client began with: HTTP/2 or anything else.
+    begun: Option<Version>,
+    /// Read already, and to be read again.
+    replay: Bytes,
     breaking: Arc<Breaking>,
 }
 
@@ -123,13 +159,43 @@ impl Drop for ClientIo {
     }
 }
 
+impl ClientIo {
+    /// Reads what the client begins with. A part of the HTTP/2 preface is held back until more is there: hyper knows
+    /// the preface only whole.
+    fn poll_begin(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let start = buffer.filled().len();
+        let again = self.replay.split_to(self.replay.len().min(buffer.remaining()));
+        buffer.put_slice(&again);
+        while self.begun.is_none() {
+            let held = buffer.filled().len() - start;
+            let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+            let bytes = buffer.filled().get(start..).unwrap_or_default();
+            if read.is_pending() {
+                self.replay = Bytes::copy_from_slice(bytes);
+                buffer.set_filled(start);
+                return Poll::Pending;
+            }
+            ready!(read)?;
+            if bytes.starts_with(PREFACE) {
+                self.begun = Some(Version::HTTP_2);
+            } else if bytes.len() == held || !PREFACE.starts_with(bytes) {
+                self.begun = Some(Version::HTTP_11);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl AsyncRead for ClientIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if self.begun.is_some() && self.replay.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        self.poll_begin(cx, buffer)
     }
 }
 

@@ -169,7 +169,7 @@ where
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
-    let builder = client::builder();
+    let builder = client::Builder::new();
     let mut connections = JoinSet::new();
     let mut draining = std::pin::pin!(drain.wait());
     let mut told = Told::default();
