@@ -87,6 +87,18 @@ impl Process {
         }
     }
 
+    /// Its resident memory in KiB (proc(5)).
+    pub(crate) fn resident_kib(&self) -> usize {
+        std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .ok()
+            .and_then(|status| {
+                status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")?.trim().parse().ok())
+            })
+            .unwrap_or_else(|| self.fail("does not show its memory"))
+    }
+
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         let asked = Command::new("kill").args(["-TERM", "--", &self.child.id().to_string()]).status();

@@ -54,6 +54,11 @@ impl Tap {
         self.process.finish(STOP).0
     }
 
+    /// Its resident memory in KiB.
+    pub(crate) fn resident_kib(&self) -> usize {
+        self.process.resident_kib()
+    }
+
     /// Ends it as Kubernetes does; gives its status and its whole log.
     pub(crate) fn stop(self) -> (ExitStatus, String) {
         self.process.terminate();
