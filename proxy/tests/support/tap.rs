@@ -1,5 +1,6 @@
 //! The proxy under test, as its users start it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -32,10 +33,12 @@ impl Tap {
 
     /// The metrics once nothing is open any more: no connection of a client, no operation.
     pub(crate) fn scrape_when_idle(&self) -> Scrape {
+        // Twice in a row: what ends while a scrape is being written stands in one half of it only.
+        let idle_before = Cell::new(false);
         self.process.wait_until("nothing is open", || {
             let scrape = Scrape::of(self.admin);
             let open = scrape.sum("mcp_active_connections") + scrape.sum("mcp_proxy_inflight_operations");
-            (open == 0.0).then_some(scrape)
+            (idle_before.replace(open == 0.0) && open == 0.0).then_some(scrape)
         })
     }
 
