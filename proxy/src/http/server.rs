@@ -3,18 +3,16 @@
 //! The workers share nothing on the way of a request. The kernel spreads connections over their listeners
 //! (`SO_REUSEPORT`).
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::Service;
 
@@ -191,12 +189,19 @@ where
             Err(error) => pause_after(&error, &mut told).await,
         }
     }
-    // Those that have connected already would be reset when the listener closes.
-    while let Poll::Ready(Ok((stream, _))) = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-        connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone()));
+    // Those that have connected already would be reset when the listener closes. The system is asked: tokio may not have
+    // heard of them yet.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok(stream) = listener.accept().and_then(|(stream, _)| adopt(stream)) {
+            connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone()));
+        }
     }
-    drop(listener);
     finish(connections, drain, share.drain_time).await;
+}
+
+fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 /// Waits for what is open, at most for the drain time, then cuts the rest.
