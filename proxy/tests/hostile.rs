@@ -148,3 +148,47 @@ fn clients_that_find_no_descriptor_wait_while_all_others_are_served() {
     let (status, log) = tap.stop();
     assert!(status.success() && log.contains("no descriptors for more clients"), "{log}");
 }
+
+#[test]
+fn endless_lines_and_bombs_leave_memory_flat() {
+    const PIECE: usize = 64 * 1024;
+    const PIECES: usize = 512;
+    const SSE: &str = "text/event-stream";
+    const JSON: &str = "application/json";
+    for (content_type, start, fill) in [
+        (SSE, "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"", "x"),
+        (SSE, "id: ", "1"),
+        (SSE, ": ", "x"),
+        (JSON, "{\"jsonrpc\":\"2.0\",\"id\":\"", "x"),
+        (JSON, "[", "["),
+        (JSON, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"", "x"),
+    ] {
+        let server = ScriptedServer::start(move |connection| {
+            connection.request();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n{start}");
+            connection.send(head.as_bytes());
+            let piece = fill.repeat(PIECE);
+            for _ in 0..PIECES {
+                connection.send(piece.as_bytes());
+            }
+        });
+        let tap = through_proxy_with(&format!("http://{}", server.address), &["--workers", "1"]);
+        let mut stream = TcpStream::connect(tap.traffic).expect("the traffic port listens");
+        stream.write_all(GET).expect("it reads");
+        let (mut buffer, mut seen, mut most) = (vec![0; PIECE], 0, 0.0_f64);
+        let before = resident(&tap);
+        while seen < PIECE * PIECES {
+            let count = stream.read(&mut buffer).expect("it goes on");
+            assert!(count > 0, "{content_type} {start}: ended at {seen}");
+            if (seen + count) >> 23 != seen >> 23 {
+                most = most.max(resident(&tap));
+            }
+            seen += count;
+        }
+        assert!(most - before < 12.0 * 1024.0 * 1024.0, "{content_type} {start}: {before} to {most} bytes");
+    }
+}
+
+fn resident(tap: &Tap) -> f64 {
+    support::scrape::Scrape::of(tap.admin).sum("process_resident_memory_bytes")
+}
