@@ -1,6 +1,7 @@
 //! What all exchanges share: the tables, and the ends of all calls.
 
 mod learn;
+mod repeats;
 mod tasks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
