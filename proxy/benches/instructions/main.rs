@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod call;
 mod harness;
 mod outcome;
 
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use harness::Case;
 
 fn cases() -> Vec<Case> {
-    [outcome::cases()].into_iter().flatten().collect()
+    [call::cases(), outcome::cases()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
