@@ -17,7 +17,7 @@ const RUN_LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\
     What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.";
 const RUN_AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
     MCP_TAP_RESPONSE_TIMEOUT=30s) or as a key of the YAML file (response_timeout: 30s). A flag goes before a \
-    variable, a variable before the file.\n\nExit status: 0 after a drain, 1 when a listener cannot be opened, 64 for a \
+    variable, a variable before the file.\n\nExit status: 0 after a drain, 1 when it cannot start or is ended at once, 64 for a \
     wrong command line or configuration.\n\nExample:\n  mcp-tap run --upstream http://127.0.0.1:3001";
 
 /// The whole command line.

@@ -232,7 +232,8 @@ impl Ending {
         }
     }
 
-    /// `error.type` as a label: from a closed set, `""` where nothing failed or the caller cancelled (otel-mcp.md §4).
+    /// `error.type` as a label: from a closed set, `""` where nothing failed or the caller cancelled (otel-mcp.md §4). A
+    /// request that its session's end cut off keeps `session_closed`, whoever ended the session.
     #[must_use]
     pub const fn error_type(&self) -> &'static str {
         match self {
