@@ -154,14 +154,14 @@ impl Control {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
         runtime.block_on(async move {
-            let ending = Ending { drain: self.drain, readiness: Readiness::default() };
-            ending.readiness.change(true);
+            let shutdown = Shutdown { drain: self.drain, readiness: Readiness::default() };
+            shutdown.readiness.change(true);
             let state = AdminState {
                 telemetry: self.telemetry.clone(),
-                readiness: ending.readiness.clone(),
+                readiness: shutdown.readiness.clone(),
                 drain: {
-                    let ending = ending.clone();
-                    Arc::new(move || ending.begin("POST /drain"))
+                    let shutdown = shutdown.clone();
+                    Arc::new(move || shutdown.begin("POST /drain"))
                 },
             };
             self.admin.set_nonblocking(true).map_err(RunError::Thread)?;
@@ -173,7 +173,7 @@ impl Control {
             tokio::select! {
                 () = admin::serve(listener, state, std::future::pending()) => {}
                 () = upkeep(self.exchange, self.telemetry) => {}
-                () = obey(terminate, interrupt, ending) => {}
+                () = obey(terminate, interrupt, shutdown) => {}
                 _ = stopped => {}
             }
             Ok(())
@@ -194,12 +194,12 @@ async fn upkeep(exchange: Exchange, telemetry: Telemetry) {
 
 /// How the end begins, whoever asks for it.
 #[derive(Clone)]
-struct Ending {
+struct Shutdown {
     drain: Drain,
     readiness: Readiness,
 }
 
-impl Ending {
+impl Shutdown {
     /// No traffic is welcome any more, what is open may finish. Further calls change nothing.
     fn begin(&self, cause: &str) {
         self.readiness.change(false);
@@ -211,8 +211,8 @@ impl Ending {
 }
 
 /// Drains on the first signal, ends at once on the second one.
-async fn obey(mut terminate: Signal, mut interrupt: Signal, ending: Ending) {
-    ending.begin(next(&mut terminate, &mut interrupt).await);
+async fn obey(mut terminate: Signal, mut interrupt: Signal, shutdown: Shutdown) {
+    shutdown.begin(next(&mut terminate, &mut interrupt).await);
     // Shells, `timeout` and `make` signal the process and its group: that is one wish, told twice.
     let echoes = async {
         loop {

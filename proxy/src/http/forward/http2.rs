@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use super::BoxError;
 use super::connect::Connector;
 use super::error::ForwardError;
-use super::request::RequestBody;
+use super::request::OutgoingBody;
 use super::response::StreamGuard;
 use crate::http::MAX_HEAD_SIZE;
 
@@ -27,7 +27,7 @@ const MAX_STREAMS: usize = 100;
 pub(super) struct Connections<B>(Mutex<Vec<Shared<B>>>);
 
 struct Shared<B> {
-    sender: SendRequest<RequestBody<B>>,
+    sender: SendRequest<OutgoingBody<B>>,
     streams: Arc<AtomicUsize>,
     /// What the server allows at present.
     allowed: Arc<AtomicUsize>,
@@ -48,7 +48,7 @@ where
     pub(super) async fn stream(
         &self,
         connector: &Connector,
-    ) -> Result<(SendRequest<RequestBody<B>>, StreamGuard), ForwardError> {
+    ) -> Result<(SendRequest<OutgoingBody<B>>, StreamGuard), ForwardError> {
         if let Some(open) = self.with_room() {
             return Ok(open);
         }
@@ -71,7 +71,7 @@ where
         Ok(stream)
     }
 
-    fn with_room(&self) -> Option<(SendRequest<RequestBody<B>>, StreamGuard)> {
+    fn with_room(&self) -> Option<(SendRequest<OutgoingBody<B>>, StreamGuard)> {
         let mut open = self.lock();
         open.retain(|shared| !shared.sender.is_closed());
         let shared = open.iter().find(|shared| {
@@ -87,7 +87,7 @@ where
 }
 
 impl<B> Shared<B> {
-    fn stream(&self) -> (SendRequest<RequestBody<B>>, StreamGuard) {
+    fn stream(&self) -> (SendRequest<OutgoingBody<B>>, StreamGuard) {
         self.streams.fetch_add(1, Ordering::Relaxed);
         (self.sender.clone(), Box::new(Stream(Arc::clone(&self.streams))))
     }
@@ -102,8 +102,8 @@ impl Drop for Stream {
 }
 
 pub(super) async fn exchange<B>(
-    mut sender: SendRequest<RequestBody<B>>,
-    request: Request<RequestBody<B>>,
+    mut sender: SendRequest<OutgoingBody<B>>,
+    request: Request<OutgoingBody<B>>,
 ) -> Result<Response<Incoming>, ForwardError>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,

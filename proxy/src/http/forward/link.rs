@@ -18,16 +18,16 @@ use hyper_util::rt::TokioIo;
 
 use super::connect::{Connector, UpstreamIo};
 use super::error::ForwardError;
-use super::request::RequestBody;
+use super::request::OutgoingBody;
 use crate::http::MAX_HEADERS;
 use crate::http::relay::Relay;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Http1<B> = Connection<TokioIo<UpstreamIo>, RequestBody<B>>;
+type Http1<B> = Connection<TokioIo<UpstreamIo>, OutgoingBody<B>>;
 
 /// See the module.
 pub(super) struct Link<B: Body<Data = Bytes> + 'static> {
-    sender: SendRequest<RequestBody<B>>,
+    sender: SendRequest<OutgoingBody<B>>,
     /// `None` once it is over and nothing more can come from it.
     connection: Option<Http1<B>>,
     /// The connection's future is over and must not be polled again.
@@ -102,8 +102,8 @@ where
     /// Sends the request; on failure gives it back if not a byte of it was written.
     pub(super) async fn exchange(
         &mut self,
-        mut request: Request<RequestBody<B>>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody<B>>>> {
+        mut request: Request<OutgoingBody<B>>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<OutgoingBody<B>>>> {
         request.body_mut().sent_on(&self.relay);
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         poll_fn(|cx| self.drive(cx, |inner| answer.as_mut().poll(inner))).await

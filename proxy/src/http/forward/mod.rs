@@ -30,7 +30,7 @@ use tower::Service;
 pub use connect::Connector;
 pub use error::ForwardError;
 pub(in crate::http) use error::is_reset;
-pub use request::RequestBody;
+pub use request::OutgoingBody;
 pub use response::ResponseBody;
 
 use crate::clock;
@@ -168,7 +168,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.0);
-        let request = request.map(RequestBody::new);
+        let request = request.map(OutgoingBody::new);
         match shared.settings.protocol {
             UpstreamProtocol::Http1 => Box::pin(send_http1(shared, request)),
             UpstreamProtocol::Http2 => Box::pin(send_http2(shared, request)),
@@ -178,7 +178,7 @@ where
 
 async fn send_http1<B>(
     shared: Arc<Shared<B>>,
-    mut request: Request<RequestBody<B>>,
+    mut request: Request<OutgoingBody<B>>,
 ) -> Result<Response<ResponseBody<B>>, ForwardError>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -226,7 +226,7 @@ where
 /// Sends the request on the connection used last, or on a new one.
 async fn exchange<B>(
     shared: &Shared<B>,
-    mut request: Request<RequestBody<B>>,
+    mut request: Request<OutgoingBody<B>>,
 ) -> Result<(Box<Link<B>>, Response<Incoming>), ForwardError>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -264,7 +264,7 @@ where
 
 async fn send_http2<B>(
     shared: Arc<Shared<B>>,
-    mut request: Request<RequestBody<B>>,
+    mut request: Request<OutgoingBody<B>>,
 ) -> Result<Response<ResponseBody<B>>, ForwardError>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,

@@ -26,7 +26,7 @@ const READ_ON_TIME: Duration = Duration::from_millis(500);
 
 pin_project! {
     /// See the module.
-    pub struct RequestBody<B> {
+    pub struct OutgoingBody<B> {
         #[pin]
         inner: B,
         gate: Option<Gate>,
@@ -59,7 +59,7 @@ impl Drop for Upload {
     }
 }
 
-impl<B> RequestBody<B> {
+impl<B> OutgoingBody<B> {
     pub(super) fn new(inner: B) -> Self {
         Self { inner, gate: None, upload: None }
     }
@@ -74,7 +74,7 @@ impl<B> RequestBody<B> {
 
 /// Reads a request that has nowhere to go, as a server would that refuses it: the layers above see what it asked for,
 /// and the client is not reset while it still sends. One that waits for `100 Continue` is not told to go on.
-pub(super) async fn read_on<B>(request: Request<RequestBody<B>>)
+pub(super) async fn read_on<B>(request: Request<OutgoingBody<B>>)
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -114,7 +114,7 @@ impl Drop for Continue {
 
 /// Holds the body back if the client expects `100 Continue`, until the server says so. The caller keeps what is
 /// returned until the final answer is there: then the body may be read too, and the server decides what it is worth.
-pub(super) fn hold_for_continue<B>(request: &mut Request<RequestBody<B>>) -> Option<Continue> {
+pub(super) fn hold_for_continue<B>(request: &mut Request<OutgoingBody<B>>) -> Option<Continue> {
     let expects = request
         .headers()
         .get(EXPECT)
@@ -134,7 +134,7 @@ pub(super) fn hold_for_continue<B>(request: &mut Request<RequestBody<B>>) -> Opt
     Some(Continue(sender))
 }
 
-impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
+impl<B: Body<Data = Bytes>> Body for OutgoingBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
