@@ -57,6 +57,8 @@ fn after_every_event(start: Instant) -> Telemetry {
             first_byte: Some(Duration::from_millis(3)),
             overhead: Duration::from_micros(9),
             end: EndReason::Complete,
+            started: start,
+            trace: None,
         }));
     }
     telemetry.emit(Event::SessionEnded(SessionRecord {
@@ -100,6 +102,7 @@ fn operations(start: Instant, client: &Arc<Client>) -> Vec<Operation> {
         content: Content { items: 1, text: 90, readable: 60, ..Content::default() },
         waited_for_client: false,
         repeated: false,
+        trace: None,
     };
     vec![
         call("echo", Ending::Success),

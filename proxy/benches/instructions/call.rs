@@ -110,6 +110,7 @@ fn tell(exchange: &Exchange, iterations: u32, client: &Client) {
     let connection = exchange.connection();
     let (request, response) = (scan(client.request), scan(RESPONSE));
     let head = RequestHead {
+        context: mcp_tap::exchange::trace::ContextHeaders::default(),
         method: HttpMethod::Post,
         target: "/mcp",
         session: client.session.map(str::as_bytes),

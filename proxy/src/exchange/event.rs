@@ -11,6 +11,8 @@ use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
 use crate::protocol::version::{Era, Version};
 
+use super::trace::{Carrier, NotPropagated, Trace};
+
 /// Something that happened and is to be recorded. Emitted once each, in the order of their instants per exchange.
 #[derive(Debug)]
 pub enum Event {
@@ -58,6 +60,10 @@ pub enum Event {
     Finding(Finding),
     /// A message on a stream belongs to no open request (late, unknown, or evicted).
     Unmatched,
+    /// A trace context was there and is none; only where traces are made.
+    ContextMalformed(Carrier),
+    /// A message went on without our context in it.
+    NotPropagated(NotPropagated),
 }
 
 /// Where events go. Called on the traffic path: must not block, wait or fail.
@@ -107,6 +113,8 @@ pub struct Operation {
     pub waited_for_client: bool,
     /// Whether the same client made the same call with the same arguments within the last 60 s.
     pub repeated: bool,
+    /// What its spans need; `None` where traces are not made.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl Operation {
@@ -177,7 +185,7 @@ impl Client {
 }
 
 /// One finished HTTP exchange.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct HttpRecord {
     /// The request's method, from the closed set of HTTP semantic conventions (`_OTHER` for the rest).
     pub method: &'static str,
@@ -193,6 +201,19 @@ pub struct HttpRecord {
     pub overhead: Duration,
     /// Why it ended.
     pub end: EndReason,
+    /// When the request head came.
+    pub started: Instant,
+    /// What its span needs; `None` where operations stand for it, and where traces are not made.
+    pub trace: Option<Box<HttpTrace>>,
+}
+
+/// What the span of an HTTP exchange needs beyond its record.
+#[derive(Debug, Clone)]
+pub struct HttpTrace {
+    /// Its context.
+    pub trace: Trace,
+    /// The path without the query, capped; only of exchanges that carry no MCP, for there a path may hold a session id.
+    pub path: Option<CompactString>,
 }
 
 /// The ways in which a body or stream ends; one place decides which (style-examples.md §4.8).

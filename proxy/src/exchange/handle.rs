@@ -12,6 +12,7 @@ use crate::protocol::sse::SseEvent;
 
 use super::event::{EndReason, NotInspected};
 use super::http_call::{AnswerShape, HttpCall};
+use super::trace::Outgoing;
 
 /// One HTTP exchange, told what passes. Clones are the same exchange, so that the request body and the response body
 /// can each have one; its mutex is never that of another exchange. When the last clone is dropped before
@@ -59,6 +60,20 @@ impl Handle {
     /// The request body, or the rest of it, was not read.
     pub fn request_not_inspected(&self, reason: NotInspected, at: Instant) {
         self.call().request_not_inspected(reason, at);
+    }
+
+    /// The request goes on towards the server, with what was read of it until now; says what is to be written into it.
+    /// To be told once, if traces are made: offsets of edits are those of the bytes read before.
+    #[must_use]
+    pub fn forward(&self, at: Instant) -> Option<Outgoing> {
+        let _ = at;
+        None
+    }
+
+    /// Trace id and span id of the exchange, for log lines about it: of its only operation so far, else of its HTTP span.
+    #[must_use]
+    pub fn trace_ids(&self) -> Option<([u8; 16], [u8; 8])> {
+        None
     }
 
     /// The response head came; `session` is its `Mcp-Session-Id`.

@@ -65,6 +65,7 @@ mod session;
 mod settings;
 mod table;
 mod tasks;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,7 @@ use self::http_call::HttpCall;
 /// use std::time::{Duration, Instant};
 ///
 /// use mcp_tap::exchange::event::{EndReason, Event, Sink};
+/// use mcp_tap::exchange::trace::ContextHeaders;
 /// use mcp_tap::exchange::{AnswerShape, Exchange, HttpMethod, RequestHead, Settings};
 /// use mcp_tap::protocol::message::{Document, Message, MessageKind, RequestId};
 /// use mcp_tap::protocol::method::Method;
@@ -116,6 +118,7 @@ use self::http_call::HttpCall;
 ///     mcp_name: None,
 ///     last_event_id: None,
 ///     caller: None,
+///     context: ContextHeaders::default(),
 /// };
 /// let (id, start) = (Some(RequestId::Number(1)), Instant::now());
 /// let later = start + Duration::from_millis(20);
@@ -146,6 +149,13 @@ impl Exchange {
     #[must_use]
     pub fn connection(&self) -> Connection {
         Connection::open(&self.0)
+    }
+
+    /// A connection of a client at a known address was accepted. Only worth asking for where traces are made.
+    #[must_use]
+    pub fn connection_from(&self, peer: trace::Peer) -> Connection {
+        let _ = peer;
+        self.connection()
     }
 
     /// A request head came on a connection, at the instant of its first byte.

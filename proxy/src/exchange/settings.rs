@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::trace;
+
 /// Every bound and every wait. Reaching a bound loses telemetry, never traffic, and is counted as
 /// [`super::event::NotInspected::TableFull`].
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct Settings {
     pub task_ttl_max: Duration,
     /// The same call within this time counts as repeated.
     pub repeat_window: Duration,
+    /// How trace context is treated; `None`: nothing of it is read or written.
+    pub trace: Option<trace::Settings>,
 }
 
 impl Default for Settings {
@@ -60,6 +64,7 @@ impl Default for Settings {
             task_ttl: Duration::from_secs(60 * 60),
             task_ttl_max: Duration::from_secs(24 * 60 * 60),
             repeat_window: Duration::from_secs(60),
+            trace: None,
         }
     }
 }

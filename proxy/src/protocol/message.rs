@@ -6,6 +6,7 @@
 use compact_str::CompactString;
 
 use super::method::Method;
+use super::splice::Places;
 use super::version::Version;
 
 /// Caps on what a fact may hold, in bytes after unescaping. Longer texts are cut at a character border.
@@ -47,6 +48,21 @@ pub struct Message {
     pub size: u64,
     /// What was odd about it.
     pub findings: Findings,
+    /// Whether it is an element of a batch.
+    pub batched: bool,
+    /// Where it carries trace context, or can; only of requests and notifications.
+    pub places: Places,
+    /// What is kept of its payload, where the scanner was told to: see [`Captured`].
+    pub captured: Captured,
+}
+
+/// Raw JSON text that is kept only on demand; never more than the scanner was allowed to keep.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Captured {
+    /// `params.arguments`.
+    pub arguments: Option<Box<[u8]>>,
+    /// `result`.
+    pub result: Option<Box<[u8]>>,
 }
 
 /// What a message is (mcp-wire.md §2). `method` decides first (if it is a string), then `error` (if it is not `null`),

@@ -10,6 +10,7 @@ use std::time::Instant;
 use metrics::{Counter, Gauge};
 
 use crate::exchange::event::NotInspected;
+use crate::exchange::trace::{Carrier, NotPropagated};
 use crate::fault::Fault;
 use crate::protocol::message::Finding;
 use crate::protocol::method::Method;
@@ -162,6 +163,8 @@ pub(super) struct Metrics {
     connections: [OnceLock<Gauge>; ClientType::COUNT],
     not_inspected: [Counter; NotInspected::ALL.len()],
     findings: [Counter; Finding::ALL.len()],
+    malformed_contexts: [Counter; Carrier::ALL.len()],
+    not_propagated: [Counter; NotPropagated::ALL.len()],
     /// `mcp_proxy_unknown_tool_calls_total`
     pub unknown_tool_calls: Counter,
     /// `mcp_proxy_unmatched_messages_total`
@@ -197,6 +200,11 @@ impl Metrics {
             findings: Finding::ALL.map(|finding| {
                 registry.counter(Metric::MessageFindings, &[(label::FINDING, finding.as_str())])
             }),
+            malformed_contexts: Carrier::ALL.map(|carrier| {
+                registry.counter(Metric::MalformedContexts, &[(label::CARRIER, carrier.as_str())])
+            }),
+            not_propagated: NotPropagated::ALL
+                .map(|reason| registry.counter(Metric::NotPropagated, &[(label::REASON, reason.as_str())])),
             unknown_tool_calls: registry.counter(Metric::UnknownToolCalls, &[]),
             unmatched: registry.counter(Metric::UnmatchedMessages, &[]),
             inflight: registry.gauge(Metric::InflightOperations, &[]),
@@ -438,6 +446,16 @@ impl Metrics {
     /// Counts something that was not read.
     pub(super) fn count_not_inspected(&self, reason: NotInspected) {
         self.not_inspected[reason as usize].increment(1);
+    }
+
+    /// Counts a trace context that is none.
+    pub(super) fn count_malformed_context(&self, carrier: Carrier) {
+        self.malformed_contexts[carrier as usize].increment(1);
+    }
+
+    /// Counts a message that our context was not written into.
+    pub(super) fn count_not_propagated(&self, reason: NotPropagated) {
+        self.not_propagated[reason as usize].increment(1);
     }
 
     /// Counts an oddity.

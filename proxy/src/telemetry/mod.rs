@@ -40,6 +40,7 @@ mod rolling;
 mod server_info;
 mod server_view;
 mod tokens;
+pub mod traces;
 mod values;
 mod views;
 

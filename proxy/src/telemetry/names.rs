@@ -60,6 +60,10 @@ pub mod label {
     pub const PART: &str = "part";
     /// Why something was not read.
     pub const REASON: &str = "reason";
+    /// Where a trace context stood.
+    pub const CARRIER: &str = "carrier";
+    /// What was decided about a trace.
+    pub const DECISION: &str = "decision";
     /// What was odd about a message.
     pub const FINDING: &str = "finding";
     /// Version of the program or server.
@@ -201,6 +205,20 @@ metrics! {
         "Messages on streams that belong to no open request.";
     InflightOperations = "mcp_proxy_inflight_operations", Kind::Gauge,
         "Requests seen whose end was not seen yet.";
+    MalformedContexts = "mcp_proxy_trace_context_malformed_total", Kind::Counter,
+        "Trace contexts of clients that were there and could not be read, by where they stood (header, meta).";
+    NotPropagated = "mcp_proxy_trace_context_not_written_total", Kind::Counter,
+        "Messages that went on without our trace context in their _meta though --propagate full asks for it, by reason.";
+    TraceDecisions = "mcp_proxy_trace_decisions_total", Kind::Counter,
+        "Ended operations and HTTP exchanges by what was decided about their spans: kept (parent, error, slow, ratio), or not (unsampled, storm).";
+    Spans = "mcp_proxy_spans_total", Kind::Counter,
+        "Spans of operations that were kept: the sum of those exported, dropped and queued.";
+    SpansExported = "mcp_proxy_spans_exported_total", Kind::Counter,
+        "Spans that a collector accepted.";
+    SpansDropped = "mcp_proxy_spans_dropped_total", Kind::Counter,
+        "Spans that no collector got, by reason: queue_full, memory, failed (after all retries), rejected (by the collector), shutdown.";
+    SpansQueued = "mcp_proxy_spans_queued", Kind::Gauge,
+        "Spans that wait for export or are on their way.";
     HttpDuration = "http_server_request_duration_seconds", Kind::Histogram(HTTP_SECONDS),
         "Duration of HTTP exchanges that carry no MCP, by class of status; no status where no response came.";
     BuildInfo = "mcp_proxy_build_info", Kind::Gauge,

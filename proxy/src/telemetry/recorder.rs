@@ -46,6 +46,8 @@ impl Inner {
             Event::NotInspected(reason) => metrics.count_not_inspected(reason),
             Event::Finding(finding) => metrics.count_finding(finding),
             Event::Unmatched => metrics.unmatched.increment(1),
+            Event::ContextMalformed(carrier) => metrics.count_malformed_context(carrier),
+            Event::NotPropagated(reason) => metrics.count_not_propagated(reason),
         }
     }
 

@@ -177,7 +177,7 @@ fn message(raw: &str) -> Message {
     if odd.long {
         findings.insert(Finding::TextCut);
     }
-    Message { kind, id, method, params, answer, size: raw.len() as u64, findings }
+    Message { kind, id, method, params, answer, size: raw.len() as u64, findings, ..Message::default() }
 }
 
 fn params(both: &Both<'_>) -> Params {

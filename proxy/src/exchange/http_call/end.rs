@@ -39,6 +39,8 @@ impl HttpCall {
             first_byte: self.head.map(|head| head.at.saturating_duration_since(self.started)),
             overhead: self.overhead,
             end: reason,
+            started: self.started,
+            trace: None,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::protocol::version::{Era, Version};
 
 use super::super::event::Client;
 use super::super::header;
+use super::super::trace::ContextHeaders;
 
 /// HTTP methods that MCP uses, and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl HttpMethod {
 }
 
 /// What is read of a request's head. Header values as they stand, without surrounding white space.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RequestHead<'a> {
     /// The method.
     pub method: HttpMethod,
@@ -54,6 +55,8 @@ pub struct RequestHead<'a> {
     pub last_event_id: Option<&'a [u8]>,
     /// Value of the header that identifies the caller, when one is configured.
     pub caller: Option<&'a [u8]>,
+    /// Trace context; left empty where traces are not made.
+    pub context: ContextHeaders<'a>,
 }
 
 /// What kind of body the response has, by its `Content-Type`.

@@ -278,6 +278,7 @@ impl HttpCall {
             content: message.answer.content,
             waited_for_client: false,
             repeated: false,
+            trace: None,
         }
     }
 

@@ -75,12 +75,12 @@ fn a_stream_that_is_resumed_need_not_be_mcp() {
 
 #[test]
 fn an_http_exchange_is_recorded_with_its_times() {
-    let json = http_records("0 A POST /x\n1 A < 201 other\n2 A end client\n3 A end complete")[0];
+    let json = &http_records("0 A POST /x\n1 A < 201 other\n2 A end client\n3 A end complete")[0];
     assert_eq!((json.method, json.status, json.end), ("POST", Some(201), EndReason::ClientGone));
     assert_eq!((json.duration, json.first_byte), (Duration::from_secs(2), Some(Duration::from_secs(1))));
-    let stream = http_records("0 A GET /mcp session=s\n1 A < 200 sse\n9 A end complete")[0];
+    let stream = &http_records("0 A GET /mcp session=s\n1 A < 200 sse\n9 A end complete")[0];
     assert_eq!((stream.method, stream.duration, stream.mcp), ("GET", Duration::from_secs(1), true));
-    let failed = http_records("0 A DELETE /x\n1 A fail refused\n1 A end none")[0];
+    let failed = &http_records("0 A DELETE /x\n1 A fail refused\n1 A end none")[0];
     assert_eq!((failed.method, failed.status, failed.first_byte), ("DELETE", None, None));
 }
 

@@ -249,6 +249,8 @@ impl Player {
             Event::NotInspected(reason) => format!("not inspected: {}", reason.as_str()),
             Event::Finding(finding) => format!("finding {}", finding.as_str()),
             Event::Unmatched => "unmatched".to_owned(),
+            Event::ContextMalformed(carrier) => format!("malformed context in {}", carrier.as_str()),
+            Event::NotPropagated(reason) => format!("not propagated: {}", reason.as_str()),
         })
     }
 
@@ -285,6 +287,7 @@ pub(super) fn head_of<T>(method: HttpMethod, text: &str, open: impl FnOnce(&Requ
     let options: HashMap<_, _> = words.filter_map(|word| word.split_once('=')).collect();
     let header = |name: &str| options.get(name).map(|value| value.as_bytes());
     open(&RequestHead {
+        context: crate::exchange::trace::ContextHeaders::default(),
         method,
         target,
         session: header("session"),

@@ -79,6 +79,7 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&[u8]> {
 /// not among them. Of several lines of a field the first counts.
 pub(super) fn request<'a>(parts: &'a request::Parts, identity: Option<&HeaderName>) -> RequestHead<'a> {
     let mut head = RequestHead {
+        context: crate::exchange::trace::ContextHeaders::default(),
         method: method(&parts.method),
         target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
         session: None,

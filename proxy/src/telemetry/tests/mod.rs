@@ -74,6 +74,7 @@ impl Bench {
             content: Content::default(),
             waited_for_client: false,
             repeated: false,
+            trace: None,
         }
     }
 

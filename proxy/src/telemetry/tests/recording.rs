@@ -14,6 +14,8 @@ fn http(mcp: bool, status: Option<u16>) -> HttpRecord {
         first_byte: status.map(|_| Duration::from_millis(2)),
         overhead: Duration::from_micros(7),
         end: EndReason::Complete,
+        started: crate::clock::now(),
+        trace: None,
     }
 }
 
