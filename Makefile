@@ -41,10 +41,10 @@ parts: ## Install the third-party servers, clients and tools that the tests use 
 	proxy/tests/parts/install
 
 .PHONY: bench
-bench: ## Compare CPU and memory with a bare proxy (release build, then about three minutes)
+bench: ## Compare CPU and memory with a bare proxy (release build, then about four minutes)
 	cargo build --release
 	target/release/mcp-loadtest compare --tap target/release/mcp-tap --tap-arg=--workers --tap-arg=1 \
-		--rounds 5 --seconds 2 --scenario small,medium,text,objects,sse:20 --idle-streams 2000
+		--trace-ratio 10% --rounds 5 --seconds 2 --scenario small,medium,text,objects,sse:20 --idle-streams 2000
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

@@ -12,7 +12,7 @@ use crate::compare::{self, LISTENING, Peer};
 use crate::load::{self, MAX_CONNECTIONS, MAX_SECONDS};
 use crate::payload::{Answers, Scenario};
 use crate::workers::Running;
-use crate::{bare, clock, server};
+use crate::{bare, clock, collector, server};
 
 /// Most executors of a server.
 const MAX_WORKERS: u64 = 64;
@@ -38,6 +38,8 @@ pub enum Command {
     Server(ServerArgs),
     /// Run the bare hyper proxy until it is stopped; prints its URL.
     Bare(BareArgs),
+    /// Run an OTLP/HTTP collector that drops what it gets until it is stopped; prints its URL.
+    Collector(CollectorArgs),
     /// Send load, check every answer and print rates and latencies; fails when an answer is wrong.
     Load(LoadArgs),
     /// Open event streams on which nothing comes, hold them, and see that they stay open.
@@ -65,6 +67,14 @@ pub struct BareArgs {
     /// Loopback address of the server.
     #[arg(long, value_name = "ADDRESS:PORT")]
     upstream: Loopback,
+}
+
+/// Flags of `collector`.
+#[derive(Debug, Args)]
+pub struct CollectorArgs {
+    /// Loopback address to listen on; port 0 lets the system choose.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    listen: Loopback,
 }
 
 /// Flags of `load`.
@@ -113,6 +123,9 @@ pub struct CompareArgs {
     /// A further argument for it; repeat for more, such as `--tap-arg=--workers --tap-arg=2`.
     #[arg(long = "tap-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
     tap_arguments: Vec<String>,
+    /// Compare one more mcp-tap that sends traces to a collector, and samples at this ratio; may be repeated.
+    #[arg(long = "trace-ratio", value_name = "RATIO", requires = "tap")]
+    trace_ratios: Vec<String>,
     /// A proxy that runs already in front of `--server-port`; may be repeated.
     #[arg(long = "peer", value_name = "NAME=URL@PID", requires = "server_port")]
     peers: Vec<Peer>,
@@ -163,6 +176,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Bare(BareArgs { listen: ServerArgs { listen, workers }, upstream }) => {
             serve(bare::start(bare::Settings { listen, upstream, workers })?)
         }
+        Command::Collector(CollectorArgs { listen }) => serve(collector::start(listen)?),
         Command::Load(flags) => block_on(send_load(flags)),
         Command::Idle(flags) => block_on(hold_idle(flags)),
         Command::Compare(flags) => block_on(run_comparison(flags)),
@@ -218,6 +232,7 @@ async fn run_comparison(flags: CompareArgs) -> Result<(), Error> {
         program: std::env::current_exe()?,
         tap: flags.tap,
         tap_arguments: flags.tap_arguments,
+        trace_ratios: flags.trace_ratios,
         peers: flags.peers,
         server_port: flags.server_port,
         workers: flags.workers,
@@ -263,6 +278,8 @@ mod tests {
             "server --listen 0.0.0.0:0",
             "bare --upstream 10.0.0.1:1",
             "compare --rounds 0",
+            "compare --trace-ratio 0.1",
+            "collector --listen 0.0.0.0:0",
             "compare --peer a=http://127.0.0.1:1@1",
         ] {
             let words = std::iter::once("mcp-loadtest").chain(flags.split(' '));

@@ -6,16 +6,19 @@
 //!   load ──► mcp-tap, any peer ──────────► server     what is compared with the floor
 //! ```
 //!
+//! With traces on, mcp-tap sends them to [`collector`], which drops them.
+//!
 //! `compare` starts all of it as processes of their own, so that each one's CPU and memory can be read from `/proc`,
 //! and runs the targets in turn, round by round: this machine may be busy, so only ratios of one round count.
 //!
-//! In reading order: [`payload`] (what is asked and answered, byte for byte), [`server`], [`bare`], [`load`],
-//! [`compare`]; [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
+//! In reading order: [`payload`] (what is asked and answered, byte for byte), [`server`], [`bare`], [`collector`],
+//! [`load`], [`compare`]; [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
 
 pub mod address;
 pub mod bare;
 pub mod cli;
 pub mod clock;
+pub mod collector;
 pub mod compare;
 pub mod load;
 pub mod payload;

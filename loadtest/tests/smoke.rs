@@ -10,7 +10,7 @@ use mcp_loadtest::address::{Loopback, LoopbackUrl};
 use mcp_loadtest::load::{self, Report};
 use mcp_loadtest::payload::{Answers, Scenario};
 use mcp_loadtest::workers::Running;
-use mcp_loadtest::{bare, server};
+use mcp_loadtest::{bare, collector, server};
 
 fn any_port() -> Loopback {
     "127.0.0.1:0".parse().unwrap()
@@ -38,6 +38,21 @@ async fn send(url: &LoopbackUrl, scenario: &str, requests: u64) -> Report {
         requests: Some(requests),
     };
     load::run(&settings, &Answers::new()).await.unwrap()
+}
+
+#[test]
+fn the_collector_accepts_whatever_it_is_sent() {
+    let collector = collector::start(any_port()).unwrap();
+    let mut stream = TcpStream::connect(collector.address()).unwrap();
+    stream
+        .write_all(
+            b"POST /v1/traces HTTP/1.1\r\nhost: c\r\nconnection: close\r\ncontent-length: 5\r\n\r\nspans",
+        )
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("application/x-protobuf") && answer.ends_with("\r\n\r\n"), "{answer}");
 }
 
 #[tokio::test]

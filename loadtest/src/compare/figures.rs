@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::rounds::{Turn, Turns};
-use super::target::BARE;
+use super::target::{BARE, TAP};
 use crate::payload::Scenario;
 
 /// The figures of one scenario.
@@ -40,6 +40,8 @@ pub struct TargetFigures {
     pub resident_kib: Option<f64>,
     /// CPU per request over that of the bare proxy in the same round.
     pub cpu_ratio: Option<Ratio>,
+    /// CPU per request over that of mcp-tap without traces in the same round.
+    pub cpu_to_tap: Option<Ratio>,
     /// Requests per second over those of the bare proxy in the same round.
     pub throughput_ratio: Option<Ratio>,
 }
@@ -64,19 +66,22 @@ impl Ratio {
 
 impl Figures {
     pub(super) fn of(scenario: Scenario, all: Vec<Turns>) -> Self {
-        let floor: &[Turn] = all.iter().find(|turns| turns.name == BARE).map_or(&[], |turns| &turns.turns);
+        let turns_of = |name| -> &[Turn] {
+            all.iter().find(|turns| turns.name == name).map_or(&[], |turns| &turns.turns)
+        };
+        let (floor, tap) = (turns_of(BARE), turns_of(TAP));
         let rounds = floor.len();
-        let targets = all.iter().map(|turns| target(turns, floor)).collect();
+        let targets = all.iter().map(|turns| target(turns, floor, tap)).collect();
         Self { scenario: scenario.to_string(), rounds, targets }
     }
 }
 
-fn target(Turns { name, turns }: &Turns, floor: &[Turn]) -> TargetFigures {
+fn target(Turns { name, turns }: &Turns, floor: &[Turn], tap: &[Turn]) -> TargetFigures {
     let middle = |value: fn(&Turn) -> Option<f64>| {
         let values: Vec<f64> = turns.iter().filter_map(value).collect();
         median(&sorted(&values))
     };
-    let ratio = |value: fn(&Turn) -> Option<f64>| {
+    let ratio = |value: fn(&Turn) -> Option<f64>, floor: &[Turn]| {
         let rounds = turns.iter().zip(floor);
         let values: Vec<f64> =
             rounds.filter_map(|(turn, floor)| Some(value(turn)? / value(floor)?)).collect();
@@ -91,8 +96,9 @@ fn target(Turns { name, turns }: &Turns, floor: &[Turn]) -> TargetFigures {
         p50_micros: middle(|turn| Some(turn.report.latency.p50)).unwrap_or_default(),
         p99_micros: middle(|turn| Some(turn.report.latency.p99)).unwrap_or_default(),
         resident_kib: middle(|turn| turn.resident_kib.map(|kib| kib as f64)),
-        cpu_ratio: ratio(cpu),
-        throughput_ratio: ratio(throughput),
+        cpu_ratio: ratio(cpu, floor),
+        cpu_to_tap: ratio(cpu, tap),
+        throughput_ratio: ratio(throughput, floor),
     }
 }
 
@@ -159,10 +165,11 @@ mod tests {
             vec![
                 turns("direct", vec![turn(4000, None), turn(2000, None), turn(4000, None)]),
                 turns(BARE, vec![turn(2000, Some(40)), turn(1000, Some(40)), turn(2000, Some(40))]),
+                turns(TAP, vec![turn(1000, Some(20)), turn(1000, Some(30)), turn(1000, Some(25))]),
                 turns("peer", vec![turn(1000, Some(40)), turn(1000, Some(60)), turn(1600, Some(48))]),
             ],
         );
-        let [direct, bare, peer] = &figures.targets[..] else { panic!("three targets") };
+        let [direct, bare, _, peer] = &figures.targets[..] else { panic!("four targets") };
         assert_eq!((direct.cpu_micros, direct.cpu_ratio), (None, None));
         assert_eq!(direct.throughput_ratio, Some(Ratio { median: 2.0, lowest: 2.0, highest: 2.0 }));
         assert_eq!(
@@ -172,6 +179,8 @@ mod tests {
         assert_eq!(bare.cpu_ratio, Some(Ratio { median: 1.0, lowest: 1.0, highest: 1.0 }));
         // 40/20, 60/40 and 30/20.
         assert_eq!(peer.cpu_ratio, Some(Ratio { median: 1.5, lowest: 1.5, highest: 2.0 }));
+        // 40/20, 60/30 and 30/25.
+        assert_eq!(peer.cpu_to_tap, Some(Ratio { median: 2.0, lowest: 1.2, highest: 2.0 }));
         assert_eq!(peer.resident_kib, Some(5000.0));
     }
 

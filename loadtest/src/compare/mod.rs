@@ -35,6 +35,8 @@ pub struct Settings {
     pub tap: Option<PathBuf>,
     /// Arguments for it besides the addresses.
     pub tap_arguments: Vec<String>,
+    /// For each of these one more `mcp-tap`, which sends traces and samples at this ratio.
+    pub trace_ratios: Vec<String>,
     /// Proxies that run already, in front of a fixture server at [`Settings::server_port`].
     pub peers: Vec<Peer>,
     /// Port of the fixture server; 0 lets the system choose, which no peer can know.

@@ -21,6 +21,7 @@ impl Display for Comparison {
                 "p99 us",
                 "RSS MiB",
                 "CPU to bare",
+                "CPU to mcp-tap",
                 "calls/s to bare",
             ])];
             rows.extend(targets.iter().map(target_row));
@@ -54,6 +55,7 @@ fn target_row(figures: &TargetFigures) -> Vec<String> {
         format!("{:.0}", figures.p99_micros),
         figures.resident_kib.map_or_else(|| "-".to_owned(), |kib| format!("{:.1}", kib / 1024.0)),
         ratio(figures.cpu_ratio),
+        ratio(figures.cpu_to_tap),
         ratio(figures.throughput_ratio),
     ]
 }

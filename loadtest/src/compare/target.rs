@@ -14,6 +14,8 @@ use crate::address::LoopbackUrl;
 
 /// Name of the floor; its figures are what the others are divided by.
 pub(super) const BARE: &str = "bare";
+/// Name of the mcp-tap without traces.
+pub(super) const TAP: &str = "mcp-tap";
 /// What `server` and `bare` print before their URL once they listen.
 pub const LISTENING: &str = "listening on ";
 
@@ -57,7 +59,7 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts the server, the bare proxy and mcp-tap.
+    /// Starts the server, the bare proxy, mcp-tap, and mcp-tap with a collector.
     pub(super) fn start(settings: &Settings) -> Result<Self, CompareError> {
         let program = settings.program.as_os_str();
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.server_port)).to_string();
@@ -70,9 +72,18 @@ impl Fleet {
         targets.push(Target { name: BARE.to_owned(), url, pid: Some(bare.pid()) });
         children.push(bare);
         if let Some(tap) = &settings.tap {
-            let (tap, url) = start_tap(tap, &upstream, &settings.tap_arguments)?;
-            targets.push(Target { name: "mcp-tap".to_owned(), url, pid: Some(tap.pid()) });
-            children.push(tap);
+            let (child, url) = start_tap(tap, &upstream, &settings.tap_arguments)?;
+            targets.push(Target { name: TAP.to_owned(), url, pid: Some(child.pid()) });
+            children.push(child);
+            for ratio in &settings.trace_ratios {
+                let (collector, spans) = start("collector", program, &["collector"])?;
+                let endpoint = format!("http://{}", spans.address());
+                let traces = ["--otlp-endpoint", &endpoint, "--trace-ratio", ratio].map(str::to_owned);
+                let arguments = [&settings.tap_arguments[..], &traces].concat();
+                let (child, url) = start_tap(tap, &upstream, &arguments)?;
+                targets.push(Target { name: format!("{TAP}, traces {ratio}"), url, pid: Some(child.pid()) });
+                children.extend([collector, child]);
+            }
         }
         targets.extend(settings.peers.iter().cloned().map(|peer| Target {
             name: peer.name,
@@ -96,7 +107,7 @@ fn start_tap(program: &Path, upstream: &str, more: &[String]) -> Result<(Child, 
     let mut arguments: Vec<String> = fixed.iter().map(ToString::to_string).collect();
     arguments.extend(["--log-format".to_owned(), "json".to_owned()]);
     arguments.extend_from_slice(more);
-    let name = || "mcp-tap".to_owned();
+    let name = || TAP.to_owned();
     let (child, traffic) = Child::start(program.as_os_str(), &arguments, Speaks::Stderr, tap_address)
         .map_err(|source| CompareError::Start { name: name(), source })?;
     let url = LoopbackUrl::at(traffic)
