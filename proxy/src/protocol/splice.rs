@@ -47,6 +47,8 @@ pub struct Places {
     pub traceparent: Option<Span>,
     /// The value of `params._meta.tracestate`.
     pub tracestate: Option<Span>,
+    /// Whether one of the four keys above (`params`, `_meta`, `traceparent`, `tracestate`) stands twice in its object.
+    pub twice: bool,
 }
 
 /// One change: `remove` bytes at `at` give way to `insert`.

@@ -11,6 +11,7 @@ use mcp_tap::protocol::message::{
     Params, RequestId, ResultType, Task, TaskStatus, limits,
 };
 use mcp_tap::protocol::method::Method;
+use mcp_tap::protocol::splice::{Place, Places, Span};
 use mcp_tap::protocol::version::Version;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -25,14 +26,15 @@ pub(crate) struct Expected {
 }
 
 pub(crate) fn read(text: &str) -> Expected {
+    let whole = text;
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text).expect("generated documents are valid");
         let count = u32::try_from(elements.len()).expect("few elements");
-        let messages = elements.into_iter().map(|element| message(element.get())).collect();
+        let messages = elements.into_iter().map(|element| message(element.get(), whole, true)).collect();
         Expected { document: Document::Batch(count), messages }
     } else if text.starts_with('{') {
-        Expected { document: Document::Single, messages: vec![message(text)] }
+        Expected { document: Document::Single, messages: vec![message(text, whole, false)] }
     } else {
         Expected { document: Document::Scalar, messages: Vec::new() }
     }
@@ -150,7 +152,7 @@ fn integer(spelling: &str) -> Option<i64> {
     format!("{sign}{whole}").parse().ok()
 }
 
-fn message(raw: &str) -> Message {
+fn message(raw: &str, whole: &str, batched: bool) -> Message {
     let root = Both::new(raw);
     let params = root.get("params").map(|both| params(&both)).unwrap_or_default();
     let mut answer = root.get("result").map(|both| answer(&both)).unwrap_or_default();
@@ -177,7 +179,47 @@ fn message(raw: &str) -> Message {
     if odd.long {
         findings.insert(Finding::TextCut);
     }
-    Message { kind, id, method, params, answer, size: raw.len() as u64, findings, ..Message::default() }
+    let places = if method.is_some() { places(&root, whole) } else { Places::default() };
+    let size = raw.len() as u64;
+    Message { kind, id, method, params, answer, size, findings, batched, places, ..Message::default() }
+}
+
+/// Where a part of the text stands in it.
+fn span(part: &str, whole: &str) -> Span {
+    let start = (part.as_ptr() as usize - whole.as_ptr() as usize) as u64;
+    Span { start, end: start + part.len() as u64 }
+}
+
+fn place(both: Option<&Both<'_>>, whole: &str) -> Place {
+    match both {
+        None => Place::Absent,
+        Some(Both { value: Value::Object(members), raw }) => {
+            Place::Object { span: span(raw, whole), empty: members.is_empty() }
+        }
+        Some(_) => Place::Other,
+    }
+}
+
+fn places(root: &Both<'_>, whole: &str) -> Places {
+    let params = root.get("params");
+    let meta = params.as_ref().and_then(|params| params.get("_meta"));
+    let value = |key| Some(span(meta.as_ref()?.get(key)?.raw, whole));
+    Places {
+        message: place(Some(root), whole),
+        params: place(params.as_ref(), whole),
+        meta: place(meta.as_ref(), whole),
+        traceparent: value("traceparent"),
+        tracestate: value("tracestate"),
+        twice: twice(root.raw, &["params"])
+            || params.is_some_and(|params| twice(params.raw, &["_meta"]))
+            || meta.is_some_and(|meta| twice(meta.raw, &["traceparent", "tracestate"])),
+    }
+}
+
+/// Whether an object has one of the keys more than once.
+fn twice(object: &str, keys: &[&str]) -> bool {
+    let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(object) else { return false };
+    keys.iter().any(|key| members.iter().filter(|(member, _)| member == key).count() > 1)
 }
 
 fn params(both: &Both<'_>) -> Params {

@@ -11,6 +11,7 @@ use crate::protocol::message::{
     TaskStatus, limits,
 };
 use crate::protocol::method::Method;
+use crate::protocol::splice::{Place, Places, Span};
 use crate::protocol::version::Version;
 
 /// The outer form of a value, known from its first byte.
@@ -81,10 +82,13 @@ impl Facts {
 
     /// A value of this form begins in the slot.
     pub(super) fn begin(&mut self, slot: Slot, shape: Shape) {
-        let Message { id, params, answer, .. } = &mut self.message;
+        let Message { id, params, answer, places, .. } = &mut self.message;
         let is_object = shape == Shape::Object;
         let is_container = is_object || shape == Shape::Array;
         match slot {
+            // Objects get their place when they end.
+            Slot::Params if !is_object => places.params = Place::Other,
+            Slot::ParamsMeta if !is_object => places.meta = Place::Other,
             Slot::Result => self.has_result = true,
             Slot::Error => self.has_error = true,
             Slot::Cursor => params.cursor = true,
@@ -206,12 +210,14 @@ impl Facts {
         }
     }
 
-    /// A value ended whose size is a fact: `size` bytes of JSON text.
-    pub(super) fn sized(&mut self, slot: Slot, shape: Shape, size: u64) {
+    /// A value ended whose size or place is a fact.
+    pub(super) fn sized(&mut self, slot: Slot, shape: Shape, span: Span) {
+        let size = span.end - span.start;
         let content = &mut self.message.answer.content;
         // A string's text is what stands between its quotes.
         let text = if shape == Shape::Text { size.saturating_sub(2) } else { 0 };
         match slot {
+            Slot::TraceParent | Slot::TraceState => self.place_value(slot, span),
             Slot::Structured => content.structured = Some(size),
             Slot::ElementText => self.element.text = text,
             Slot::ResourceText => self.element.resource_text = text,
@@ -235,6 +241,22 @@ impl Facts {
         }
     }
 
+    /// Where `params` stands.
+    pub(super) fn place_params(&mut self, span: Span, empty: bool) {
+        self.message.places.params = Place::Object { span, empty };
+    }
+
+    /// Where `params._meta` stands.
+    pub(super) fn place_meta(&mut self, span: Span, empty: bool) {
+        self.message.places.meta = Place::Object { span, empty };
+    }
+
+    /// Where the value in the slot, which is one that trace context is written to, stands.
+    pub(super) fn place_value(&mut self, slot: Slot, span: Span) {
+        let Places { traceparent, tracestate, .. } = &mut self.message.places;
+        *(if slot == Slot::TraceParent { traceparent } else { tracestate }) = Some(span);
+    }
+
     /// The parts of the message that are filled by `capture.rs`.
     pub(super) fn params(&mut self) -> &mut Params {
         &mut self.message.params
@@ -252,7 +274,10 @@ impl Facts {
             Slot::Version2 => self.version_2 = false,
             Slot::Id => self.message.id = None,
             Slot::Method => self.message.method = None,
-            Slot::Params => self.message.params = Params::default(),
+            Slot::Params => {
+                self.message.params = Params::default();
+                self.message.places = Places { twice: true, ..Places::default() };
+            }
             Slot::Error => {
                 self.has_error = false;
                 self.message.answer.code = None;
@@ -274,7 +299,8 @@ impl Facts {
     }
 
     fn forget_in_params(&mut self, slot: Slot) {
-        let params = &mut self.message.params;
+        let Message { params, places, .. } = &mut self.message;
+        places.twice |= matches!(slot, Slot::ParamsMeta | Slot::TraceParent | Slot::TraceState);
         match slot {
             Slot::Name => params.name = None,
             Slot::Uri => params.uri = None,
@@ -285,13 +311,17 @@ impl Facts {
             Slot::ParamsTaskId => params.task_id = None,
             Slot::ParamsStatus => params.task_status = None,
             Slot::ParamsState => params.request_state = None,
-            Slot::ParamsMeta => params.meta = Default::default(),
+            Slot::ParamsMeta => {
+                params.meta = Default::default();
+                *places = Places { params: places.params, twice: true, ..Places::default() };
+            }
             Slot::ParamsResult | Slot::ParamsIsError => params.task_is_error = false,
             Slot::ParamsError | Slot::ParamsCode => params.task_code = None,
             Slot::MetaVersion => params.meta.protocol_version = None,
             Slot::MetaClient => params.meta.client = None,
             Slot::Subscription => params.meta.subscription = None,
             Slot::RelatedTask | Slot::RelatedTaskId => params.meta.related_task = None,
+            // Every value brings its place.
             Slot::TraceParent => params.meta.traceparent = None,
             Slot::TraceState => params.meta.tracestate = None,
             Slot::ClientName => name_of(&mut params.client).clear(),
@@ -336,9 +366,10 @@ impl Facts {
     }
 
     /// The message is complete; the next one starts afresh.
-    pub(super) fn complete(&mut self, size: u64) -> Message {
+    pub(super) fn complete(&mut self, span: Span, batched: bool) -> Message {
         let mut message = std::mem::take(&mut self.message);
-        message.size = size;
+        message.size = span.end - span.start;
+        message.batched = batched;
         message.kind = match (&message.method, self.has_error, self.has_result) {
             (Some(_), ..) if message.id.is_some() => MessageKind::Request,
             (Some(_), ..) => MessageKind::Notification,
@@ -346,6 +377,11 @@ impl Facts {
             (None, false, true) => MessageKind::Result,
             (None, false, false) => MessageKind::Foreign,
         };
+        if message.method.is_some() {
+            message.places.message = Place::Object { span, empty: false };
+        } else if message.places.params != Place::Absent {
+            message.places = Places::default();
+        }
         if !self.version_2 {
             message.findings.insert(Finding::NotVersion2);
         }

@@ -9,6 +9,7 @@ use super::path::{Context, LONGEST_KEY, Slot};
 use super::text::plain;
 use super::{DEEP, Frame, Scanner, State};
 use crate::protocol::message::{Document, Finding};
+use crate::protocol::splice::Span;
 
 /// U+FEFF in UTF-8.
 const MARK: &[u8; 3] = b"\xef\xbb\xbf";
@@ -167,7 +168,7 @@ impl Scanner {
         };
         if let Some(text) = plain(&bytes[at..]) {
             self.facts.text(self.slot, text, None);
-            return self.leave(at + text.len() + 1);
+            return self.leave_text(at + text.len() + 1);
         }
         self.text.start(reading.cap, reading.hashed);
         self.state = State::Text;
@@ -187,7 +188,7 @@ impl Scanner {
             }
             Step::Ended(length) => {
                 self.facts.text(self.slot, self.text.bytes(), self.text.hash());
-                self.leave(at + length)
+                self.leave_text(at + length)
             }
         }
     }
@@ -247,12 +248,15 @@ impl Scanner {
     #[inline]
     fn close(&mut self, at: usize) -> usize {
         let Frame { context, start, .. } = self.top;
-        let size = self.offset + at as u64 + 1 - start;
+        let span = Span { start, end: self.offset + at as u64 + 1 };
+        let empty = self.state == State::FirstKey;
         self.open -= 1;
         self.top = self.outer[self.open];
         match context {
-            Context::Message => self.message(size),
-            Context::Element => self.facts.sized(Slot::Element, Shape::Object, size),
+            Context::Message => self.message(span),
+            Context::Element => self.facts.sized(Slot::Element, Shape::Object, span),
+            Context::Params => self.facts.place_params(span, empty),
+            Context::ParamsMeta => self.facts.place_meta(span, empty),
             _ => {}
         }
         self.leave(at + 1)
@@ -262,16 +266,32 @@ impl Scanner {
     #[inline]
     fn leave_sized(&mut self, end: usize, depth: u64) -> usize {
         if self.slot != Slot::Unread {
-            let size = self.offset + end as u64 - self.start;
-            self.facts.sized(self.slot, self.shape, size);
-            self.capture.end(size, depth, &mut self.facts);
+            let span = self.span(end);
+            self.facts.sized(self.slot, self.shape, span);
+            self.capture.end(span.end - span.start, depth, &mut self.facts);
             match self.slot {
-                Slot::Message => self.message(size),
+                Slot::Message => self.message(span),
                 Slot::Document => self.document = Document::Scalar,
                 _ => {}
             }
         }
         self.leave(end)
+    }
+
+    /// Ends a string that is read.
+    #[inline]
+    fn leave_text(&mut self, end: usize) -> usize {
+        if self.slot.is_context() {
+            let span = self.span(end);
+            self.facts.place_value(self.slot, span);
+        }
+        self.leave(end)
+    }
+
+    /// Where the value stands that ends before `end`.
+    #[inline]
+    fn span(&self, end: usize) -> Span {
+        Span { start: self.start, end: self.offset + end as u64 }
     }
 
     /// Ends a value.
@@ -282,8 +302,8 @@ impl Scanner {
     }
 
     /// A message is complete.
-    fn message(&mut self, size: u64) {
-        self.ready = Some(size);
+    fn message(&mut self, span: Span) {
+        self.ready = Some(span);
         if let Document::Batch(count) = &mut self.document {
             *count = count.saturating_add(1);
         }

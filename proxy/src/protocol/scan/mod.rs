@@ -31,6 +31,7 @@ use skip::Skip;
 use text::TextReader;
 
 use super::message::{Document, Message};
+use super::splice::Span;
 
 /// Levels of nesting beyond which a message counts as deep.
 const DEEP: u64 = 1024;
@@ -69,8 +70,8 @@ pub struct Scanner {
     shape: Shape,
     /// Where that value began.
     start: u64,
-    /// Size of a message that just became complete.
-    ready: Option<u64>,
+    /// Where a message that just became complete stands.
+    ready: Option<Span>,
     skip: Skip,
     text: TextReader,
     scalar: ScalarReader,
@@ -148,8 +149,8 @@ impl Scanner {
         let mut at = 0;
         while at < bytes.len() {
             at = self.walk(bytes, at);
-            if let Some(size) = self.ready.take() {
-                emit(self.facts.complete(size));
+            if let Some(span) = self.ready.take() {
+                emit(self.facts.complete(span, matches!(self.document, Document::Batch(_))));
             }
         }
         self.offset += bytes.len() as u64;

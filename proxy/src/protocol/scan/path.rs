@@ -339,6 +339,11 @@ impl Slot {
         Some(Reading { cap, hashed })
     }
 
+    /// Whether trace context is written to the value, so that its place counts.
+    pub(super) const fn is_context(self) -> bool {
+        matches!(self, Self::TraceParent | Self::TraceState)
+    }
+
     /// Whether the spelling of a number counts, beyond its value.
     pub(super) const fn is_id(self) -> bool {
         matches!(self, Self::Id | Self::CancelledId | Self::Subscription)
