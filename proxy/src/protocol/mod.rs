@@ -12,4 +12,5 @@ pub mod scan;
 pub mod splice;
 pub mod sse;
 pub mod traceparent;
+pub mod tracestate;
 pub mod version;
