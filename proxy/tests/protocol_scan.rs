@@ -6,7 +6,6 @@ use mcp_tap::protocol::message::{
 };
 use mcp_tap::protocol::method::Method;
 use mcp_tap::protocol::scan::Scanner;
-use mcp_tap::protocol::splice::{Place, Places, Span};
 use mcp_tap::protocol::version::Version;
 
 /// The messages of a document, the same whole and byte by byte.
@@ -447,95 +446,4 @@ fn unfinished_message_leaves_nothing_to_the_next() {
     scanner.feed(br#"{"jsonrpc":"2.0","result":{}}"#, &mut |message| messages.push(message));
     assert_eq!(scanner.finish(), Document::Single);
     assert_eq!(messages, [one(r#"{"jsonrpc":"2.0","result":{}}"#)]);
-}
-
-#[test]
-fn places_are_counted_from_the_first_byte_of_the_document() {
-    let cases = [
-        // (document, params, _meta, traceparent, tracestate)
-        (r#"{"method":"m"}"#, None, None, None, None),
-        (r#"{"method":"m","params":{}}"#, Some("{}"), None, None, None),
-        (
-            "\u{feff} \r\n{\"method\":\"m\", \"params\" :\t{ \"_meta\" : { } , \"name\":\"é\"} }",
-            Some(r#"{ "_meta" : { } , "name":"é"}"#),
-            Some("{ }"),
-            None,
-            None,
-        ),
-        (
-            r#"{"params":{"name":"x","_meta":{"tracest\u0061te":"a=\"","t\u0072aceparent" : "00-x" }},"method":"m"}"#,
-            Some(r#"{"name":"x","_meta":{"tracest\u0061te":"a=\"","t\u0072aceparent" : "00-x" }}"#),
-            Some(r#"{"tracest\u0061te":"a=\"","t\u0072aceparent" : "00-x" }"#),
-            Some(r#""00-x""#),
-            Some(r#""a=\"""#),
-        ),
-        (
-            r#"{"method":"m","params":{"_meta":{"traceparent":[{"a":"}"}] ,"tracestate": 17}}}"#,
-            Some(r#"{"_meta":{"traceparent":[{"a":"}"}] ,"tracestate": 17}}"#),
-            Some(r#"{"traceparent":[{"a":"}"}] ,"tracestate": 17}"#),
-            Some(r#"[{"a":"}"}]"#),
-            Some("17"),
-        ),
-    ];
-    for (text, params, meta, traceparent, tracestate) in cases {
-        let span = |part: &str| {
-            let start = text.find(part).expect("a part of the document") as u64;
-            Span { start, end: start + part.len() as u64 }
-        };
-        let object = |part: Option<&str>| {
-            part.map_or(Place::Absent, |part| Place::Object {
-                span: span(part),
-                empty: part.trim_matches(['{', '}']).trim().is_empty(),
-            })
-        };
-        let places = Places {
-            message: object(Some(text.trim_start_matches(['\u{feff}', ' ', '\r', '\n']))),
-            params: object(params),
-            meta: object(meta),
-            traceparent: traceparent.map(span),
-            tracestate: tracestate.map(span),
-            twice: false,
-        };
-        let message = one(text);
-        assert_eq!(message.places, places, "{text}");
-        assert!(!message.batched);
-        let (messages, _) = scan(format!("[1,{text}]").replace('\u{feff}', ""));
-        assert!(messages.iter().all(|message| message.batched));
-    }
-}
-
-#[test]
-fn values_that_hold_no_members_have_no_place_for_context() {
-    for value in ["null", "[]", "\"x\"", "1", "true"] {
-        let params = one(format!(r#"{{"method":"m","params":{value}}}"#)).places;
-        assert_eq!((params.params, params.meta), (Place::Other, Place::Absent), "{value}");
-        let meta = one(format!(r#"{{"method":"m","params":{{"_meta":{value}}}}}"#)).places;
-        assert_eq!(meta.meta, Place::Other, "{value}");
-    }
-}
-
-#[test]
-fn answers_have_no_place_for_context() {
-    for members in
-        [r#""id":1,"result":{"_meta":{}}"#, r#""id":1,"error":{},"params":{"_meta":{}}"#, r#""params":{}"#]
-    {
-        assert_eq!(one(format!("{{{members}}}")).places, Places::default(), "{members}");
-    }
-}
-
-#[test]
-fn only_equal_keys_on_the_way_to_the_context_count_for_it() {
-    let cases = [
-        (r#""method":"m","params":{},"params":{}"#, true),
-        (r#""method":"m","params":1,"par\u0061ms":{}"#, true),
-        (r#""method":"m","params":{"_meta":{},"_meta":{}}"#, true),
-        (r#""method":"m","params":{"_meta":{"traceparent":"a","trac\u0065parent":"b"}}"#, true),
-        (r#""method":"m","params":{"_meta":{"tracestate":"a","tracestate":"b"}}"#, true),
-        (r#""method":"m","params":{"_meta":{"tracestate":"a","tracestate":"b"},"_meta":1}"#, true),
-        (r#""method":"m","method":"n","params":{"name":"a","name":"b"}"#, false),
-        (r#""method":"m","params":{"_meta":{"other":1,"other":2},"arguments":{"_meta":1,"_meta":2}}"#, false),
-    ];
-    for (members, expected) in cases {
-        assert_eq!(one(format!("{{{members}}}")).places.twice, expected, "{members}");
-    }
 }

@@ -3,13 +3,13 @@
 //! The message is not re-serialised. An edit replaces the value of a `traceparent` or `tracestate` that is there, or
 //! inserts the member (with `_meta` and `params` around it where they are missing) directly behind an opening brace.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
-use super::message::Message;
+use super::message::{Finding, Message};
 use super::traceparent::{TraceParent, TraceState};
 
 /// Where a member of a message stands in its document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Span {
     /// Offset of its first byte from the beginning of the document.
     pub start: u64,
@@ -71,7 +71,9 @@ pub enum Unwritable {
     NoObject,
 }
 
-/// Adds to `edits`, in the order of their offsets, what makes `message` carry this context.
+/// Adds to `edits`, in the order of their offsets, what makes `message` carry this context: the place of a member that
+/// is there is taken, a missing one goes to the front of `_meta`. An empty list is none; if there is a `tracestate` but
+/// none to write, it becomes an empty text, for it would be read as belonging to our `traceparent`.
 ///
 /// # Errors
 /// The message cannot be written into; `edits` is as it was.
@@ -81,19 +83,113 @@ pub fn write(
     state: Option<&TraceState>,
     edits: &mut Vec<Edit>,
 ) -> Result<(), Unwritable> {
-    let _ = (message, parent, state, edits);
-    Err(Unwritable::NoObject)
+    let Places { traceparent, tracestate, twice, .. } = message.places;
+    if twice {
+        return Err(Unwritable::DuplicateKey);
+    }
+    let state = state.map_or("", TraceState::as_str);
+    let mut missing = String::new();
+    if traceparent.is_none() {
+        missing = format!(r#""traceparent":"{parent}""#);
+    }
+    if tracestate.is_none() && !state.is_empty() {
+        let comma = if missing.is_empty() { "" } else { "," };
+        missing = format!(r#"{missing}{comma}"tracestate":{}"#, quoted(state));
+    }
+    let insertion = if missing.is_empty() { None } else { Some(insertion(&message.places, &missing)?) };
+    let parent = traceparent.map(|span| replacement(span, format!(r#""{parent}""#)));
+    let state =
+        tracestate.filter(|_| !has_state(message, state)).map(|span| replacement(span, quoted(state)));
+    let (first, second) = if traceparent < tracestate { (parent, state) } else { (state, parent) };
+    edits.extend([insertion, first, second].into_iter().flatten());
+    Ok(())
+}
+
+/// Puts members of `_meta` where they belong.
+fn insertion(places: &Places, members: &str) -> Result<Edit, Unwritable> {
+    let (span, empty, text) = match (places.message, places.params, places.meta) {
+        (_, _, Place::Object { span, empty }) => (span, empty, members.to_owned()),
+        (_, Place::Object { span, empty }, Place::Absent) => {
+            (span, empty, format!(r#""_meta":{{{members}}}"#))
+        }
+        (Place::Object { span, empty }, Place::Absent, _) => {
+            (span, empty, format!(r#""params":{{"_meta":{{{members}}}}}"#))
+        }
+        _ => return Err(Unwritable::NoObject),
+    };
+    let comma = if empty { "" } else { "," };
+    // Right behind the brace.
+    Ok(Edit { at: span.start + 1, remove: 0, insert: format!("{text}{comma}").into() })
+}
+
+fn replacement(span: Span, text: String) -> Edit {
+    Edit { at: span.start, remove: span.end - span.start, insert: text.into() }
+}
+
+/// Whether the message's `tracestate` is this text already.
+fn has_state(message: &Message, state: &str) -> bool {
+    let is_cut = message.findings.contains(Finding::TextCut);
+    !is_cut && message.params.meta.tracestate.as_deref() == Some(state)
+}
+
+/// A list as a JSON string. It is printable ASCII, so nothing else needs an escape.
+fn quoted(state: &str) -> String {
+    let mut text = String::with_capacity(state.len() + 2);
+    text.push('"');
+    for sign in state.chars() {
+        if matches!(sign, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(sign);
+    }
+    text.push('"');
+    text
 }
 
 /// By how many bytes the edits make a document longer.
 #[must_use]
 pub fn growth(edits: &[Edit]) -> i64 {
-    let _ = edits;
-    0
+    // Both are sums of lengths in memory.
+    edits.iter().map(|edit| edit.insert.len() as i64 - edit.remove as i64).sum()
 }
 
-/// Makes the edits in the first chunks of a document, which must hold all the bytes to be removed. Chunks without an edit stay
-/// the same memory, and no chunk is split or joined.
+/// Makes the edits, which are in the order of their offsets and do not overlap, in the first chunks of a document. These
+/// must hold all the bytes to be removed. Chunks without an edit stay the same memory, and no chunk is split or joined;
+/// one may become empty.
 pub fn apply(edits: &[Edit], chunks: &mut [Bytes]) {
-    let _ = (edits, chunks);
+    let mut edits = edits;
+    let (mut start, mut removed) = (0, 0);
+    let last = chunks.len().saturating_sub(1);
+    for (index, chunk) in chunks.iter_mut().enumerate() {
+        let end = start + chunk.len() as u64;
+        // What goes between two chunks goes into the later one, behind all of them into the last.
+        let count = if index == last { edits.len() } else { edits.partition_point(|edit| edit.at < end) };
+        let (mine, others) = edits.split_at(count);
+        edits = others;
+        if mine.is_empty() {
+            chunk.advance(within(removed, start, chunk));
+        } else {
+            *chunk = edited(mine, start, &mut removed, chunk);
+        }
+        start = end;
+    }
+}
+
+/// The chunk that begins at `start`, with these edits made in it. Up to `removed` all bytes go; it moves on with them.
+fn edited(edits: &[Edit], start: u64, removed: &mut u64, chunk: &Bytes) -> Bytes {
+    let inserted: usize = edits.iter().map(|edit| edit.insert.len()).sum();
+    let mut text = Vec::with_capacity(chunk.len() + inserted);
+    for edit in edits {
+        let (from, to) = (within(*removed, start, chunk), within(edit.at, start, chunk));
+        text.extend_from_slice(chunk.get(from..to).unwrap_or_default());
+        text.extend_from_slice(&edit.insert);
+        *removed = edit.at + edit.remove;
+    }
+    text.extend_from_slice(&chunk[within(*removed, start, chunk)..]);
+    text.into()
+}
+
+/// Where in the chunk that begins at `start` an offset of the document is: its beginning or end if it is outside.
+fn within(offset: u64, start: u64, chunk: &Bytes) -> usize {
+    usize::try_from(offset.saturating_sub(start)).map_or(chunk.len(), |at| at.min(chunk.len()))
 }

@@ -81,13 +81,63 @@ const RESOURCE: Context = &[("text", Kind::Text)];
 
 /// The text of one document.
 pub(crate) fn document() -> BoxedStrategy<String> {
-    let message = value(Kind::Object(MESSAGE));
+    let message = prop_oneof![2 => value(Kind::Object(MESSAGE)), 1 => request()].boxed();
     let batch = prop::collection::vec(joined([space(), message.clone(), space()]), 0..4)
         .prop_map(|elements| format!("[{}]", elements.join(",")));
     let empty_batch = space().prop_map(|space| format!("[{space}]"));
     let outer = prop_oneof![12 => message, 4 => batch, 1 => empty_batch, 1 => any_value()];
     let mark = prop_oneof![8 => Just(String::new()), 1 => Just("\u{feff}".to_owned())];
     joined([mark.boxed(), space(), outer.boxed(), space()])
+}
+
+/// A message that most likely has trace context, or a place for it.
+fn request() -> BoxedStrategy<String> {
+    let named = |key: &'static str, value| member(Just(key.to_owned()).boxed(), value);
+    let context = members(vec![
+        (4, named("traceparent", prop_oneof![3 => trace_parent(), 1 => any_value()].boxed())),
+        (4, named("tracestate", prop_oneof![3 => trace_state(), 1 => any_value()].boxed())),
+        (2, member("[a-z/]{0,12}".boxed(), any_value())),
+    ]);
+    let params = members(vec![
+        (4, named("_meta", prop_oneof![8 => context, 1 => any_value()].boxed())),
+        (2, named("name", text())),
+        (2, named("arguments", any_value())),
+    ]);
+    let others = vec![
+        (4, named("params", prop_oneof![8 => params, 1 => any_value()].boxed())),
+        (3, named("id", number())),
+        (1, named("result", any_value())),
+    ];
+    let method = named("method", text());
+    (
+        prop::collection::vec(prop::strategy::Union::new_weighted(others), 0..3),
+        method,
+        any::<prop::sample::Index>(),
+    )
+        .prop_map(|(mut members, method, at)| {
+            members.insert(at.index(members.len() + 1), method);
+            format!("{{{}}}", members.join(","))
+        })
+        .boxed()
+}
+
+/// An object with up to three of these members.
+fn members(members: Vec<(u32, BoxedStrategy<String>)>) -> BoxedStrategy<String> {
+    let members = prop::collection::vec(prop::strategy::Union::new_weighted(members), 0..4);
+    (space(), members).prop_map(|(space, members)| format!("{{{space}{}}}", members.join(","))).boxed()
+}
+
+fn trace_parent() -> BoxedStrategy<String> {
+    let escaped = prop_oneof![4 => Just(None), 1 => (0_usize..60).prop_map(Some)];
+    ("0[01]-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]", escaped)
+        .prop_map(|(text, escaped)| spelled(&text, escaped))
+        .boxed()
+}
+
+fn trace_state() -> BoxedStrategy<String> {
+    let escaped = prop_oneof![4 => Just(None), 1 => (0_usize..30).prop_map(Some)];
+    let list = prop_oneof!["(a=1)?", "([a-d]=[\\\\\"a-z ;:]{0,5}[\\\\\"x],){0,3}z=1", "ot=th:[0-9a-f]{1,4}"];
+    (list, escaped).prop_map(|(text, escaped)| spelled(&text, escaped)).boxed()
 }
 
 fn joined<const N: usize>(parts: [BoxedStrategy<String>; N]) -> BoxedStrategy<String> {
