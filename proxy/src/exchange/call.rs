@@ -12,6 +12,7 @@ use crate::protocol::outcome::Ending;
 use crate::protocol::version::Era;
 
 use super::event::{Direction, Operation};
+use super::trace;
 
 /// Where requests of one client and their answers meet when they travel on different HTTP exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,6 +174,20 @@ impl Call {
         if let Some(draft) = &mut self.state().draft {
             draft.status = status;
         }
+    }
+
+    /// Remembers when it went on towards the server.
+    pub(super) fn forwarded(&self, at: Instant) {
+        if let Some(trace) = self.state().draft.as_mut().and_then(|draft| draft.trace.as_mut()) {
+            trace.forwarded = Some(at);
+        }
+    }
+
+    /// The context that the server was told of it, while it is open.
+    pub(super) fn context(&self, settings: &trace::Settings) -> Option<trace::Context> {
+        let state = self.state();
+        let trace = state.draft.as_ref()?.trace.as_deref()?;
+        Some(settings.context(trace, trace.upstream_id))
     }
 
     /// Ends it without an answer. `None` if it was over.

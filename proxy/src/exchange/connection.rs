@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::core::Core;
 use super::event::{Client, Event};
+use super::trace::Peer;
 
 /// A client connection. Clones are the same connection; the last one dropped ends it.
 ///
@@ -17,13 +18,19 @@ pub struct Connection(Arc<Inner>);
 struct Inner {
     core: Arc<Core>,
     client: ArcSwap<Client>,
+    peer: Option<Arc<Peer>>,
 }
 
 impl Connection {
-    pub(super) fn open(core: &Arc<Core>) -> Self {
+    pub(super) fn open(core: &Arc<Core>, peer: Option<Peer>) -> Self {
         core.emit(Event::ConnectionOpened);
         let client = ArcSwap::new(Arc::clone(core.clients.unknown()));
-        Self(Arc::new(Inner { core: Arc::clone(core), client }))
+        Self(Arc::new(Inner { core: Arc::clone(core), client, peer: peer.map(Arc::new) }))
+    }
+
+    /// How the client is connected, if that was asked for.
+    pub(super) fn peer(&self) -> Option<Arc<Peer>> {
+        self.0.peer.clone()
     }
 
     /// This client speaks on it now. A caller without a name does not replace one that has a name.

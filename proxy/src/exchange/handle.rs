@@ -66,14 +66,13 @@ impl Handle {
     /// To be told once, if traces are made: offsets of edits are those of the bytes read before.
     #[must_use]
     pub fn forward(&self, at: Instant) -> Option<Outgoing> {
-        let _ = at;
-        None
+        self.call().forward(at)
     }
 
     /// Trace id and span id of the exchange, for log lines about it: of its only operation so far, else of its HTTP span.
     #[must_use]
     pub fn trace_ids(&self) -> Option<([u8; 16], [u8; 8])> {
-        None
+        self.call().trace_ids()
     }
 
     /// The response head came; `session` is its `Mcp-Session-Id`.

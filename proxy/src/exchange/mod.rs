@@ -148,14 +148,13 @@ impl Exchange {
     /// A client connection was accepted.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        Connection::open(&self.0)
+        Connection::open(&self.0, None)
     }
 
     /// A connection of a client at a known address was accepted. Only worth asking for where traces are made.
     #[must_use]
     pub fn connection_from(&self, peer: trace::Peer) -> Connection {
-        let _ = peer;
-        self.connection()
+        Connection::open(&self.0, Some(peer))
     }
 
     /// A request head came on a connection, at the instant of its first byte.

@@ -53,6 +53,8 @@ pub(super) struct Reply {
     pub(super) status: Option<u16>,
     /// First byte of that response's body.
     pub(super) first_byte: Option<Instant>,
+    /// First complete event of that response, if it is a stream and traces are made.
+    pub(super) first_event: Option<Instant>,
     /// The session of the exchange, or the one that the response opens.
     pub(super) scope: Option<Scope>,
 }
@@ -163,6 +165,11 @@ impl Core {
             if call.method == Method::Initialize {
                 draft.version = message.answer.protocol_version.or(draft.version);
                 draft.session = reply.scope.and_then(Scope::session);
+            }
+            let tool = draft.tool().is_some();
+            if let Some(trace) = &mut draft.trace {
+                trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
+                trace.captured.result = message.captured.result.take().filter(|_| tool);
             }
         });
         let Some(ended) = ended else { return false };

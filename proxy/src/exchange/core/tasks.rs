@@ -12,6 +12,7 @@ use super::{Core, Reply};
 
 impl Core {
     pub(super) fn follow_task(&self, operation: &Operation, task: &Task, at: Instant) {
+        let traced = self.settings.trace.as_ref().zip(operation.trace.as_deref());
         let draft = Box::new(Operation {
             kind: OperationKind::Task,
             first_byte: None,
@@ -19,6 +20,7 @@ impl Core {
             // Counted with the request already.
             repeated: false,
             waited_for_client: false,
+            trace: traced.map(|(settings, request)| Box::new(settings.begin_task(request))),
             ..operation.clone()
         });
         if let Some(ending) = task.status.and_then(|status| task_ending(status, task.is_error, task.code)) {

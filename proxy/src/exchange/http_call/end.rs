@@ -25,10 +25,11 @@ impl HttpCall {
             let standing = self.method == HttpMethod::Get || self.listens;
             self.core.emit(Event::StreamEnded(stream.end(at, standing)));
         }
-        self.core.emit(Event::HttpEnded(self.record(reason, at)));
+        let record = self.record(reason, at);
+        self.core.emit(Event::HttpEnded(record));
     }
 
-    fn record(&self, reason: EndReason, at: Instant) -> HttpRecord {
+    fn record(&mut self, reason: EndReason, at: Instant) -> HttpRecord {
         // A stream lasts as long as it is wanted: its duration says nothing beyond the head.
         let over = self.head.filter(|head| head.is_stream()).map_or(at, |head| head.at);
         HttpRecord {
@@ -40,7 +41,7 @@ impl HttpCall {
             overhead: self.overhead,
             end: reason,
             started: self.started,
-            trace: None,
+            trace: self.http_trace(),
         }
     }
 

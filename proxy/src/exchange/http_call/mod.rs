@@ -9,6 +9,7 @@ mod head;
 mod request;
 mod response;
 mod stream;
+mod tracing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ pub use self::head::{AnswerShape, HttpMethod, RequestHead};
 
 use self::head::Headers;
 use self::stream::Stream;
+use self::tracing::Tracing;
 use super::call::{Calls, Scope};
 use super::connection::Connection;
 use super::core::{Core, Reply};
@@ -73,6 +75,8 @@ pub(super) struct HttpCall {
 
     mcp: bool,
     overhead: Duration,
+    /// Its trace context; `None` where traces are not made.
+    tracing: Option<Box<Tracing>>,
     /// How it ended.
     over: Option<EndReason>,
 }
@@ -139,6 +143,7 @@ impl HttpCall {
             blind: false,
             resuming: false,
             overhead: Duration::ZERO,
+            tracing: Tracing::open(core, head),
             over: None,
         };
         call.identify_stream();
@@ -242,7 +247,13 @@ impl HttpCall {
     }
 
     /// An operation as it begins; its end is filled in when it ends.
-    fn draft(&self, direction: Direction, kind: OperationKind, message: &Message, at: Instant) -> Operation {
+    fn draft(
+        &mut self,
+        direction: Direction,
+        kind: OperationKind,
+        message: &mut Message,
+        at: Instant,
+    ) -> Operation {
         let era = match direction {
             Direction::ToServer => self.era(message),
             Direction::ToClient => Era::Legacy,
@@ -278,7 +289,7 @@ impl HttpCall {
             content: message.answer.content,
             waited_for_client: false,
             repeated: false,
-            trace: None,
+            trace: self.begin_trace(direction, message),
         }
     }
 
@@ -289,6 +300,7 @@ impl HttpCall {
             at,
             status: self.head.map(|head| head.status),
             first_byte: self.first_byte,
+            first_event: self.first_event(at),
             // A client may open a session in the name of one that is over.
             scope: opens.or(self.scope),
         }

@@ -14,13 +14,13 @@ use super::{HttpCall, HttpMethod, is_usable};
 
 impl HttpCall {
     /// One message of the request body. MCP has messages only in POSTs.
-    pub(in super::super) fn request_message(&mut self, message: Message, at: Instant) {
+    pub(in super::super) fn request_message(&mut self, mut message: Message, at: Instant) {
         if self.method != HttpMethod::Post || !self.admit(&message) {
             return;
         }
         match message.kind {
-            MessageKind::Request => self.client_request(&message, at),
-            MessageKind::Notification => self.client_notification(&message, at),
+            MessageKind::Request => self.client_request(&mut message, at),
+            MessageKind::Notification => self.client_notification(&mut message, at),
             MessageKind::Result | MessageKind::Error => self.client_answer(message, at),
             MessageKind::Foreign => {}
         }
@@ -45,6 +45,7 @@ impl HttpCall {
         }
         self.request_unread = true;
         self.not_inspected(reason);
+        self.unread_context(reason);
         if self.seen > 0 {
             return;
         }
@@ -57,9 +58,9 @@ impl HttpCall {
         message.method = Some(method);
         self.mcp = true;
         if notification {
-            self.client_notification(&message, at);
+            self.client_notification(&mut message, at);
         } else {
-            self.client_request(&message, at);
+            self.client_request(&mut message, at);
         }
         self.settle_late(at);
     }
@@ -77,9 +78,9 @@ impl HttpCall {
         room
     }
 
-    fn client_request(&mut self, message: &Message, at: Instant) {
+    fn client_request(&mut self, message: &mut Message, at: Instant) {
         if !self.enter() {
-            return;
+            return self.pass_context(message);
         }
         self.requests += 1;
         self.listens |= message.method == Some(Method::SubscriptionsListen);
@@ -100,7 +101,7 @@ impl HttpCall {
         self.calls.push(call);
     }
 
-    fn client_notification(&mut self, message: &Message, at: Instant) {
+    fn client_notification(&mut self, message: &mut Message, at: Instant) {
         match (&message.method, self.scope) {
             (Some(Method::NotificationsCancelled), Some(scope)) => {
                 let id = message.params.cancelled.as_ref();
@@ -119,6 +120,8 @@ impl HttpCall {
             let draft = self.draft(Direction::ToServer, OperationKind::Notification, message, self.started);
             self.connection.identify(&draft.client);
             self.notifications.push(draft);
+        } else {
+            self.pass_context(message);
         }
     }
 
@@ -129,7 +132,7 @@ impl HttpCall {
             (Some(scope), Some(id)) => self.core.open.find(scope, Direction::ToClient, id),
             _ => None,
         };
-        let reply = super::Reply { at, status: None, first_byte: None, scope: self.scope };
+        let reply = super::Reply { at, status: None, first_byte: None, first_event: None, scope: self.scope };
         if !call.is_some_and(|call| self.core.answer(&call, message, &reply)) {
             self.core.emit(Event::Unmatched);
         }

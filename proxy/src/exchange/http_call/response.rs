@@ -77,14 +77,14 @@ impl HttpCall {
     }
 
     /// One message of the response body.
-    pub(in super::super) fn response_message(&mut self, message: Message, at: Instant) {
+    pub(in super::super) fn response_message(&mut self, mut message: Message, at: Instant) {
         if !self.admit(&message) {
             self.foreign = true;
             return;
         }
         match message.kind {
             MessageKind::Result | MessageKind::Error => self.server_answer(message, at),
-            MessageKind::Request => self.server_request(&message, at),
+            MessageKind::Request => self.server_request(&mut message, at),
             MessageKind::Notification => self.server_notification(message, at),
             MessageKind::Foreign => self.foreign = true,
         }
@@ -147,7 +147,7 @@ impl HttpCall {
     }
 
     /// The server asks the client something, while its own answer is due.
-    fn server_request(&mut self, message: &Message, at: Instant) {
+    fn server_request(&mut self, message: &mut Message, at: Instant) {
         if message.method != Some(Method::Ping) {
             self.wait_for_client();
         }
@@ -218,6 +218,9 @@ impl HttpCall {
     ) {
         if let Some(stream) = &mut self.stream {
             stream.event();
+        }
+        if let Some(tracing) = &mut self.tracing {
+            tracing.event(at);
         }
         if event.id.is_some() || event.id_reset {
             self.event_id = event.id;

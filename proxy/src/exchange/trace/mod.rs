@@ -16,14 +16,19 @@
 //! of the client at all, when the messages are elements of a batch, and when the head had to be sent before the message was
 //! read. It then takes the place of the HTTP request's context above, and the head carries its context.
 
+mod begin;
+mod choose;
 mod ids;
+mod incoming;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use compact_str::CompactString;
 
+pub(super) use self::choose::{Choice, choose};
 pub use self::ids::Ids;
+pub(super) use self::incoming::{Context, Incoming};
 use crate::protocol::message::Captured;
 use crate::protocol::sampling::Threshold;
 use crate::protocol::splice::{Edit, Unwritable};
@@ -95,6 +100,8 @@ pub struct Trace {
     pub uri: Option<CompactString>,
     /// How the client is connected.
     pub peer: Option<Arc<Peer>>,
+    /// The version of HTTP that the client speaks: [`ContextHeaders::http_version`].
+    pub http_version: &'static str,
     /// What is kept of the payload on demand.
     pub captured: Captured,
 }
