@@ -1,4 +1,5 @@
-//! Metrics in the formats of their readers.
+//! Metrics and traces in the formats of their readers.
 
 pub mod accept;
+pub mod otlp;
 pub mod prometheus;

@@ -6,7 +6,7 @@
 mod capture;
 mod queue;
 mod sample;
-mod span;
+pub mod span;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,7 +14,7 @@ use crate::exchange::event::{HttpRecord, Operation};
 use crate::protocol::sampling::Threshold;
 
 pub use self::capture::{Capture, CaptureRule};
-pub use self::queue::{Queue, QueueLimits};
+pub use self::queue::{Batch, Dropped, Queue, QueueLimits};
 pub use self::sample::Decision;
 
 /// What is kept, and how it is shown.
