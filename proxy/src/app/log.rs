@@ -3,26 +3,42 @@
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
 
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, LogSettings};
+use crate::telemetry::export::otlp::rejections;
 
-/// Starts it. Only our own lines: libraries log headers at their lower levels.
+/// Starts it.
 pub(super) fn start(settings: LogSettings) {
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::registry().with(layers(settings, std::io::stderr, colours)).init();
+    std::panic::set_hook(Box::new(panicked));
+}
+
+/// Only our own lines are written: libraries log headers at their lower levels. The exporter of traces reads what its
+/// library says about refused spans, at any level of the log.
+fn layers<S, W>(settings: LogSettings, writer: W, colours: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), settings.level);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_target(false)
         // It would say on standard error that standard error is full or closed, and panic over that.
         .log_internal_errors(false);
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), settings.level);
-    let registry = tracing_subscriber::registry().with(own);
-    match settings.format {
-        LogFormat::Json => registry.with(lines.json()).init(),
-        LogFormat::Text => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
-    }
-    std::panic::set_hook(Box::new(panicked));
+    let lines = match settings.format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text => lines.with_ansi(colours).boxed(),
+    };
+    lines.with_filter(own).and_then(rejections())
 }
 
 /// Says where, and not what: the message of a panic may quote what was on the wire.
@@ -50,6 +66,23 @@ mod tests {
 
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn only_our_own_lines_are_shown() {
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let written = Written::default();
+            let writer = written.clone();
+            let settings = LogSettings { format, level: tracing::Level::TRACE };
+            let layers = layers(settings, move || writer.clone(), false);
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(layers), || {
+                tracing::info!("ours");
+                tracing::error!(target: "opentelemetry-otlp", rejected_spans = 1, "theirs");
+                tracing::error!(target: "hyper", "theirs");
+            });
+            let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+            assert!(log.contains("ours") && !log.contains("theirs"), "{log}");
         }
     }
 

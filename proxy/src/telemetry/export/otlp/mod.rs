@@ -14,11 +14,26 @@
 //! The library reads some of the standard variables itself. Everything is set by name, so that [`Environment`]'s
 //! reading wins; what it adds to requests all the same is replaced on the way (`client.rs`, `grpc.rs`).
 
+mod client;
 mod environment;
+mod error;
+mod exporter;
+mod grpc;
+mod health;
+mod rejected;
 mod resource;
 mod settings;
+mod target;
+mod tls;
 mod variables;
 
 pub use self::environment::{Environment, Remark, Sampler, SamplerKind, TracesExporter};
+pub use self::error::ExportError;
+pub use self::exporter::Exporter;
+pub use self::rejected::rejections;
 pub use self::resource::Identity;
 pub use self::settings::{Compression, Endpoint, Headers, Protocol, Retry, Settings, Tls};
+
+/// How we name ourselves to collectors.
+const USER_AGENT: &str =
+    concat!("mcp-tap/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/", "0.33.1");

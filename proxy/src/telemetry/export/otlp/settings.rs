@@ -192,3 +192,14 @@ impl Default for Retry {
         }
     }
 }
+
+impl Retry {
+    /// As the library takes it.
+    pub(super) fn policy(&self) -> opentelemetry_otlp::RetryPolicy {
+        opentelemetry_otlp::RetryPolicy::recommended()
+            .with_max_retries(self.most)
+            .with_initial_delay(self.first)
+            .with_max_delay(self.longest)
+            .with_max_jitter(self.jitter)
+    }
+}
