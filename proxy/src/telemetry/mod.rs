@@ -4,6 +4,7 @@
 //!   Event ─► recorder ─► metrics ─► registry ─► export/prometheus ─► GET /metrics
 //!               │           (handles per label set)
 //!               ├─► operations: ring of the last operations ───────► GET /operations
+//!               ├─► traces: those that are kept ─► export/otlp ────► collector
 //!               └─► backlog: pages of tools/list ─► catalogue ─────► GET /catalogue
 //! ```
 //!
@@ -18,6 +19,8 @@
 //! - `mcp_tool_duration_seconds` has as many observations; `tool_response_*` only those that were answered.
 //! - A request that is over while its call is not (`input_required`, accepted as a task, redirected) is only in
 //!   `mcp_proxy_interim_results_total`.
+//! - Every operation that ended with a trace, and every such HTTP exchange, is in `mcp_proxy_trace_decisions_total`
+//!   once. Exemplars name the spans of operations that were kept and queued, no others.
 //! - `mcp_server_operation_duration_seconds` has every request and notification to the server but
 //!   `subscriptions/listen`, seen from the server (otel-mcp.md §4). It leaves out `mcp.protocol.version` and
 //!   `network.*`, which hardly differ within one sidecar and would multiply the series.
@@ -25,6 +28,7 @@
 mod backlog;
 mod catalogue;
 mod client_type;
+mod client_view;
 mod complexity;
 mod drift;
 pub mod export;
@@ -48,7 +52,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::exchange::event::Operation;
+use crate::clock;
 
 pub use catalogue::{Change, Part};
 pub use client_type::ClientType;
@@ -112,6 +116,8 @@ struct Inner {
     metrics: metrics::Metrics,
     backlog: backlog::Backlog,
     ring: operations::Ring,
+    /// `None` where no traces are made.
+    tracer: Option<traces::Tracer>,
     server: server_info::ServerInfo,
     /// Names of the catalogue, for traffic to look up.
     listed: labels::Names<()>,
@@ -123,23 +129,42 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Desk {
     catalogue: catalogue::Catalogue,
-    recent: VecDeque<Box<Operation>>,
+    recent: VecDeque<operations::Recent>,
     server: server_info::Shown,
 }
 
 impl Telemetry {
-    /// Nothing happened yet. `start` is the moment from which windows are counted.
+    /// Nothing happened yet, and no traces will be made. `start` is the moment from which windows are counted.
     #[must_use]
     pub fn new(settings: Settings, start: Instant) -> Self {
+        Self::with(metrics::Metrics::new(settings, start), None)
+    }
+
+    /// The same with traces: what is kept waits in [`Telemetry::queue`].
+    #[must_use]
+    pub fn traced(settings: Settings, start: Instant, traces: traces::Settings) -> Self {
         let metrics = metrics::Metrics::new(settings, start);
+        let moment = traces::Moment { now: clock::now(), wall: clock::wall() };
+        let tracer = traces::Tracer::new(traces, start, moment, metrics.registry());
+        Self::with(metrics, Some(tracer))
+    }
+
+    fn with(metrics: metrics::Metrics, tracer: Option<traces::Tracer>) -> Self {
         Self(Arc::new(Inner {
             metrics,
             backlog: backlog::Backlog::default(),
             ring: operations::Ring::default(),
+            tracer,
             server: server_info::ServerInfo::default(),
             listed: labels::Names::new(()),
             desk: Mutex::default(),
         }))
+    }
+
+    /// What waits for export, where traces are made.
+    #[must_use]
+    pub fn queue(&self) -> Option<Arc<traces::Queue>> {
+        self.0.tracer.as_ref().map(traces::Tracer::queue)
     }
 
     /// Does what traffic left for later; to be called about once a second, and once at the end.
@@ -147,6 +172,9 @@ impl Telemetry {
         let mut desk = self.desk(now);
         self.0.ring.drain_into(&mut desk.recent);
         self.0.metrics.registry().expire(now);
+        if let Some(tracer) = &self.0.tracer {
+            tracer.set_clock(traces::Moment { now, wall: clock::wall() });
+        }
     }
 
     /// All metrics in the format that an `Accept` header asks for, with its content type.

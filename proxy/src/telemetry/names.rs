@@ -1,4 +1,4 @@
-//! Every metric: name, kind, bucket bounds and help text, in one closed list.
+//! Every metric: name, kind, bucket bounds and help text, in one closed list; and the attributes of spans.
 //!
 //! Names follow Prometheus: base unit plural, counters end in `_total`. Every series also carries the constant label
 //! `mcp_server`. The unit of a metric is the end of its name ([`Metric::unit`]).
@@ -94,6 +94,83 @@ pub mod label {
     pub const HTTP_METHOD: &str = "http_request_method";
     /// The class of the status (`2xx`), so that series stay few.
     pub const HTTP_STATUS: &str = "http_response_status_code";
+}
+
+/// Attributes of spans. The keys of others are those of the conventions (otel-mcp.md §2, §6, §7); what they have no key
+/// for is ours, under `mcp.proxy.`.
+pub mod attribute {
+    /// The method of JSON-RPC.
+    pub const METHOD: &str = "mcp.method.name";
+    /// What failed; absent where nothing did.
+    pub const ERROR_TYPE: &str = "error.type";
+    /// The tool of a `tools/call`.
+    pub const GEN_AI_TOOL: &str = "gen_ai.tool.name";
+    /// The prompt of a `prompts/get`.
+    pub const GEN_AI_PROMPT: &str = "gen_ai.prompt.name";
+    /// `execute_tool` on tool calls, absent otherwise.
+    pub const GEN_AI_OPERATION: &str = "gen_ai.operation.name";
+    /// Chosen arguments of a tool call, as JSON.
+    pub const GEN_AI_ARGUMENTS: &str = "gen_ai.tool.call.arguments";
+    /// The result of a tool call, as JSON.
+    pub const GEN_AI_RESULT: &str = "gen_ai.tool.call.result";
+    /// The id of a request, as text.
+    pub const REQUEST_ID: &str = "jsonrpc.request.id";
+    /// The resource that a request is about.
+    pub const RESOURCE_URI: &str = "mcp.resource.uri";
+    /// The JSON-RPC code, as text, also where it is no error of the server.
+    pub const RPC_STATUS: &str = "rpc.response.status_code";
+    /// The MCP revision.
+    pub const PROTOCOL_VERSION: &str = "mcp.protocol.version";
+    /// `tcp`, `unix` or `pipe`.
+    pub const NETWORK_TRANSPORT: &str = "network.transport";
+    /// `http`, or absent.
+    pub const NETWORK_PROTOCOL_NAME: &str = "network.protocol.name";
+    /// The version of HTTP on the hop that the span describes.
+    pub const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
+    /// The client's address.
+    pub const CLIENT_ADDRESS: &str = "client.address";
+    /// The client's port.
+    pub const CLIENT_PORT: &str = "client.port";
+    /// The server's address.
+    pub const SERVER_ADDRESS: &str = "server.address";
+    /// The server's port.
+    pub const SERVER_PORT: &str = "server.port";
+    /// The method of HTTP.
+    pub const HTTP_METHOD: &str = "http.request.method";
+    /// The status of HTTP, a number.
+    pub const HTTP_STATUS: &str = "http.response.status_code";
+    /// The path, without the query.
+    pub const URL_PATH: &str = "url.path";
+    /// `http`.
+    pub const URL_SCHEME: &str = "url.scheme";
+    /// `request`, `notification` or `task`.
+    pub const KIND: &str = "mcp.proxy.kind";
+    /// How a call ended, as the label `result`.
+    pub const RESULT: &str = "mcp.proxy.result";
+    /// Whose fault a failure was, as the label `fault`.
+    pub const FAULT: &str = "mcp.proxy.fault";
+    /// Why a request is over while its call is not, as the label `kind`.
+    pub const INTERIM: &str = "mcp.proxy.interim";
+    /// `streamable_http`, `http_sse` or `stdio`.
+    pub const TRANSPORT: &str = "mcp.proxy.transport";
+    /// `legacy` or `modern`.
+    pub const ERA: &str = "mcp.proxy.era";
+    /// The name that the client gives itself.
+    pub const CLIENT_NAME: &str = "mcp.proxy.client.name";
+    /// The version that the client gives itself.
+    pub const CLIENT_VERSION: &str = "mcp.proxy.client.version";
+    /// The same for all operations of a session; its id is a secret.
+    pub const SESSION_HASH: &str = "mcp.proxy.session.hash";
+    /// Whether the same call was made shortly before; absent if not.
+    pub const REPEATED: &str = "mcp.proxy.repeated";
+    /// Whether the server asked the client something meanwhile; absent if not.
+    pub const WAITED_FOR_CLIENT: &str = "mcp.proxy.waited_for_client";
+    /// Bytes of all content of a tool's result.
+    pub const CONTENT_BYTES: &str = "mcp.proxy.content.bytes";
+    /// Estimated context tokens of a tool's result.
+    pub const RESULT_TOKENS: &str = "mcp.proxy.result.tokens";
+    /// Why another context is linked.
+    pub const LINK_REASON: &str = "mcp.proxy.link.reason";
 }
 
 const TOOL_SECONDS: &[f64] =

@@ -7,6 +7,7 @@ use crossbeam_queue::ArrayQueue;
 use serde::Serialize;
 
 use crate::exchange::event::{Direction, Operation, OperationKind, Transport};
+use crate::protocol::message::Content;
 
 use super::client_type::ClientType;
 use super::tokens;
@@ -14,9 +15,29 @@ use super::tokens;
 /// How many are kept.
 pub const RECENT: usize = 512;
 
+/// Which span stands for something that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traced {
+    /// Its trace.
+    pub trace_id: [u8; 16],
+    /// Its outer span.
+    pub span_id: [u8; 8],
+    /// Whether its spans were kept and queued.
+    pub sampled: bool,
+}
+
+/// An operation that ended. What its spans need is gone: the ring holds many, and payloads may be part of it.
+#[derive(Debug)]
+pub(super) struct Recent {
+    /// What ended.
+    pub operation: Box<Operation>,
+    /// Its span, where traces are made.
+    pub traced: Option<Traced>,
+}
+
 /// A queue that traffic writes without waiting, the oldest giving way. Readers drain it into a list of their own.
 #[derive(Debug)]
-pub(super) struct Ring(ArrayQueue<Box<Operation>>);
+pub(super) struct Ring(ArrayQueue<Recent>);
 
 impl Default for Ring {
     fn default() -> Self {
@@ -26,17 +47,17 @@ impl Default for Ring {
 
 impl Ring {
     /// Adds one.
-    pub(super) fn push(&self, operation: Box<Operation>) {
-        drop(self.0.force_push(operation));
+    pub(super) fn push(&self, recent: Recent) {
+        drop(self.0.force_push(recent));
     }
 
     /// Moves all to `recent`, which keeps the last [`RECENT`]. One caller at a time.
-    pub(super) fn drain_into(&self, recent: &mut VecDeque<Box<Operation>>) {
-        while let Some(operation) = self.0.pop() {
+    pub(super) fn drain_into(&self, recent: &mut VecDeque<Recent>) {
+        while let Some(ended) = self.0.pop() {
             if recent.len() == RECENT {
                 recent.pop_front();
             }
-            recent.push_back(operation);
+            recent.push_back(ended);
         }
     }
 }
@@ -84,12 +105,19 @@ pub struct OperationView {
     pub repeated: bool,
     /// Whether the server asked the client something meanwhile.
     pub waited_for_client: bool,
+    /// The trace it is part of, in hexadecimal.
+    pub trace_id: Option<String>,
+    /// Its span: the SERVER span of what the client asked, the CLIENT span of what the server asked.
+    pub span_id: Option<String>,
+    /// Whether its spans were kept, and queued for export.
+    pub sampled: bool,
 }
 
 impl OperationView {
     /// The view of an operation; `now` and `wall` are the same moment on both clocks.
     #[must_use]
-    pub fn new(operation: &Operation, client_id: String, now: Instant, wall: SystemTime) -> Self {
+    pub(super) fn new(recent: &Recent, client_id: String, now: Instant, wall: SystemTime) -> Self {
+        let Recent { operation, traced } = recent;
         let since_start = |at: Instant| milliseconds(at.saturating_duration_since(operation.started));
         let ending = &operation.ending;
         let content = &operation.content;
@@ -124,21 +152,21 @@ impl OperationView {
             client_id,
             client_type: ClientType::of(&operation.client).as_str(),
             arguments_bytes: operation.arguments.map(|arguments| arguments.size),
-            content_bytes: [
-                content.text,
-                content.image,
-                content.audio,
-                content.resource,
-                content.other,
-                content.structured.unwrap_or(0),
-            ]
-            .into_iter()
-            .sum(),
+            content_bytes: content_bytes(content),
             tokens: tokens::of_result(content),
             repeated: operation.repeated,
             waited_for_client: operation.waited_for_client,
+            trace_id: traced.map(|traced| format!("{:032x}", u128::from_be_bytes(traced.trace_id))),
+            span_id: traced.map(|traced| format!("{:016x}", u64::from_be_bytes(traced.span_id))),
+            sampled: traced.is_some_and(|traced| traced.sampled),
         }
     }
+}
+
+/// Bytes of all content of a result.
+pub(super) fn content_bytes(content: &Content) -> u64 {
+    let structured = content.structured.unwrap_or(0);
+    content.text + content.image + content.audio + content.resource + content.other + structured
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -15,8 +15,10 @@ use crate::protocol::version::Era;
 use super::catalogue::{MAX_TOOLS, Part};
 use super::client_type::ClientType;
 use super::complexity::Complexity;
+use super::histogram::{BucketHistogram, Exemplar};
 use super::metrics::{DataType, Target, ToolMetrics};
 use super::names::{Metric, label};
+use super::operations::{Recent, Traced};
 use super::{Desk, Inner, Telemetry, server_view, tokens};
 
 impl Sink for Telemetry {
@@ -31,7 +33,7 @@ impl Inner {
         match event {
             Event::OperationStarted => metrics.inflight.increment(1.0),
             Event::OperationEnded(operation) => self.operation_ended(operation),
-            Event::HttpEnded(record) => self.http_ended(&record),
+            Event::HttpEnded(record) => self.http_ended(record),
             Event::ConnectionOpened => metrics.connections(ClientType::Unknown).increment(1.0),
             Event::ConnectionIdentified { before, client } => {
                 metrics.connections(ClientType::of(&before)).decrement(1.0);
@@ -67,18 +69,41 @@ impl Inner {
         }
     }
 
-    fn record_operation(&self, operation: Box<Operation>) {
+    fn record_operation(&self, mut operation: Box<Operation>) {
+        let traced = if operation.trace.is_some() { self.trace(&mut operation) } else { None };
+        let seconds = Seconds::of(&operation, traced.and_then(|traced| self.exemplar(&operation, traced)));
         match operation.direction {
             Direction::ToServer => {
                 let tool = operation.tool().map(|name| self.tool(name, &operation.ending));
                 if let Some(tool) = &tool {
-                    self.record_call(tool, &operation);
+                    self.record_call(tool, &operation, &seconds);
                 }
-                self.record_operation_duration(tool.as_deref(), &operation);
+                self.record_operation_duration(tool.as_deref(), &operation, &seconds);
             }
             Direction::ToClient => self.record_server_request(&operation),
         }
-        self.ring.push(operation);
+        self.ring.push(Recent { operation, traced });
+    }
+
+    /// Hands what the spans need to whoever makes them; the operation is left without it.
+    fn trace(&self, operation: &mut Operation) -> Option<Traced> {
+        match &self.tracer {
+            Some(tracer) => tracer.operation_ended(operation),
+            None => {
+                operation.trace = None;
+                None
+            }
+        }
+    }
+
+    fn exemplar(&self, operation: &Operation, traced: Traced) -> Option<Exemplar> {
+        let tracer = self.tracer.as_ref().filter(|_| traced.sampled)?;
+        Some(Exemplar {
+            trace_id: traced.trace_id,
+            span_id: traced.span_id,
+            value: operation.duration().as_secs_f64(),
+            at: tracer.wall(operation.ended),
+        })
     }
 
     /// The metrics of a tool; an answer may be what gives it a label.
@@ -100,7 +125,7 @@ impl Inner {
             .unwrap_or_else(|| Arc::clone(self.metrics.tools.other()))
     }
 
-    fn record_call(&self, tool: &ToolMetrics, operation: &Operation) {
+    fn record_call(&self, tool: &ToolMetrics, operation: &Operation, seconds: &Seconds) {
         let metrics = &self.metrics;
         let ending = &operation.ending;
         if operation.kind == OperationKind::Notification {
@@ -129,12 +154,11 @@ impl Inner {
         if let Some(fault) = ending.fault() {
             metrics.count_fault(tool, fault);
         }
-        let seconds = operation.duration().as_secs_f64();
         let complexity = tool.complexity().unwrap_or_else(|| Complexity::of(operation.arguments.as_ref()));
-        metrics.tool_duration(tool, complexity).observe(seconds);
+        seconds.observe(metrics.tool_duration(tool, complexity));
         if matches!(ending, Ending::Success | Ending::ToolError | Ending::RpcError { .. }) {
-            metrics.response_time(tool).observe(seconds, operation.ended);
-            metrics.response_distribution(tool).observe(seconds);
+            metrics.response_time(tool).observe(seconds.value, operation.ended);
+            seconds.observe(metrics.response_distribution(tool));
         }
         // The end of a task may be seen without its result.
         let unseen = operation.kind == OperationKind::Task && operation.content == Content::default();
@@ -156,15 +180,19 @@ impl Inner {
         }
     }
 
-    fn record_operation_duration(&self, tool: Option<&ToolMetrics>, operation: &Operation) {
+    fn record_operation_duration(
+        &self,
+        tool: Option<&ToolMetrics>,
+        operation: &Operation,
+        seconds: &Seconds,
+    ) {
         // The task's request was counted when it was over; a listen stream is no latency.
         if operation.kind == OperationKind::Task || operation.method == Method::SubscriptionsListen {
             return;
         }
-        let seconds = operation.duration().as_secs_f64();
         let (error_type, code) = server_view::attributes(&operation.ending);
         if let (Some(tool), None, None) = (tool, error_type, code) {
-            return self.metrics.faultless_call(tool).observe(seconds);
+            return seconds.observe(self.metrics.faultless_call(tool));
         }
         let prompt = (operation.method == Method::PromptsGet).then(|| {
             let name = operation.target.as_deref().unwrap_or_default();
@@ -175,7 +203,7 @@ impl Inner {
             (None, Some(prompt)) => Target::Prompt(&prompt.name, prompt.place),
             (None, None) => Target::None,
         };
-        self.metrics.operation(operation.method.label(), target, error_type, code).observe(seconds);
+        seconds.observe(&self.metrics.operation(operation.method.label(), target, error_type, code));
     }
 
     /// Here the server is the client of the conventions; its requests have a metric of their own.
@@ -187,13 +215,16 @@ impl Inner {
         }
     }
 
-    fn http_ended(&self, record: &HttpRecord) {
+    fn http_ended(&self, record: HttpRecord) {
         let metrics = &self.metrics;
         metrics.overhead.observe(record.overhead.as_secs_f64());
         if !record.mcp {
             metrics.http(record.method, status_class(record.status)).observe(record.duration.as_secs_f64());
         } else if let Some(first_byte) = record.first_byte {
             metrics.first_byte.observe(first_byte.as_secs_f64());
+        }
+        if let (Some(tracer), true) = (&self.tracer, record.trace.is_some()) {
+            tracer.http_ended(record);
         }
     }
 
@@ -257,6 +288,25 @@ impl Inner {
         if let Some((tokens, tools)) = learned.complete {
             metrics.registry().gauge(Metric::CatalogueTokens, &[]).set(tokens as f64);
             metrics.registry().gauge(Metric::CatalogueTools, &[]).set(tools as f64);
+        }
+    }
+}
+
+/// The duration of an operation, and the span that shows it.
+struct Seconds {
+    value: f64,
+    exemplar: Option<Exemplar>,
+}
+
+impl Seconds {
+    fn of(operation: &Operation, exemplar: Option<Exemplar>) -> Self {
+        Self { value: operation.duration().as_secs_f64(), exemplar }
+    }
+
+    fn observe(&self, histogram: &BucketHistogram) {
+        match self.exemplar {
+            Some(exemplar) => histogram.observe_traced(exemplar),
+            None => histogram.observe(self.value),
         }
     }
 }

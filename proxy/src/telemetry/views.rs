@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
-use super::operations::{self, OperationView, RECENT};
+use super::operations::{self, OperationView, RECENT, Recent};
 use super::{Telemetry, tokens};
 
 /// The tool catalogue as the admin port shows it.
@@ -50,9 +50,8 @@ impl Telemetry {
         let mut desk = self.desk(now);
         self.0.ring.drain_into(&mut desk.recent);
         let metrics = &self.0.metrics;
-        let view = |operation: &Box<_>| {
-            let operation: &crate::exchange::event::Operation = operation;
-            OperationView::new(operation, metrics.client(&operation.client).text.to_string(), now, wall)
+        let view = |recent: &Recent| {
+            OperationView::new(recent, metrics.client(&recent.operation.client).text.to_string(), now, wall)
         };
         desk.recent.iter().rev().take(limit.min(RECENT)).map(view).collect()
     }

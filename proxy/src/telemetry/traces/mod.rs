@@ -1,12 +1,22 @@
 //! From ended operations to spans: which are kept (`sample.rs`), the queue in which they wait for the exporter
-//! (`queue.rs`), and what a span says (`span.rs`, `capture.rs`).
+//! (`queue.rs`), and what a span says (`span.rs`, `operation.rs`, `http.rs`, `capture.rs`).
+//!
+//! ```text
+//!   recorder ─► tracer: decide, count ─► queue ─► exporter ─► span: build ─► collector
+//!                       (traffic)                        (thread "traces")
+//! ```
 //!
 //! The traffic path decides and queues; the span itself is built by the exporter's thread.
 
+mod attributes;
 mod capture;
+mod http;
+mod operation;
 mod queue;
 mod sample;
 pub mod span;
+mod state;
+mod tracer;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,6 +26,7 @@ use crate::protocol::sampling::Threshold;
 pub use self::capture::{Capture, CaptureRule};
 pub use self::queue::{Batch, Dropped, Queue, QueueLimits};
 pub use self::sample::Decision;
+pub(super) use self::tracer::Tracer;
 
 /// What is kept, and how it is shown.
 #[derive(Debug, Clone)]
@@ -99,3 +110,18 @@ pub struct Moment {
     /// On the wall clock.
     pub wall: SystemTime,
 }
+
+impl Moment {
+    /// What the wall clock showed at another instant, if nobody set it since.
+    #[must_use]
+    pub fn wall_at(&self, at: Instant) -> SystemTime {
+        match self.now.checked_duration_since(at) {
+            Some(ago) => self.wall.checked_sub(ago),
+            None => self.wall.checked_add(at.saturating_duration_since(self.now)),
+        }
+        .unwrap_or(self.wall)
+    }
+}
+
+#[cfg(test)]
+mod tests;
