@@ -17,7 +17,15 @@ const RUN_LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\
     What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.";
 const RUN_AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
     MCP_TAP_RESPONSE_TIMEOUT=30s) or as a key of the YAML file (response_timeout: 30s). A flag goes before a \
-    variable, a variable before the file.\n\nExit status: 0 after a drain, 1 when it cannot start or is ended at once, 64 for a \
+    variable, a variable before the file.\n\n\
+    Traces also obey the standard variables of OpenTelemetry, below all of these: OTEL_SDK_DISABLED, \
+    OTEL_TRACES_EXPORTER (otlp, none), OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL, _HEADERS, _TIMEOUT, _COMPRESSION, \
+    _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY and _INSECURE (each also as OTEL_EXPORTER_OTLP_TRACES_..., which goes \
+    first), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, \
+    OTEL_PROPAGATORS (tracecontext), OTEL_BSP_SCHEDULE_DELAY, _MAX_QUEUE_SIZE, _MAX_EXPORT_BATCH_SIZE and \
+    _EXPORT_TIMEOUT, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, _ATTRIBUTE_VALUE_LENGTH_LIMIT, _EVENT_COUNT_LIMIT and \
+    _LINK_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT and _VALUE_LENGTH_LIMIT. Values that make no sense are named at start \
+    and not used.\n\nExit status: 0 after a drain, 1 when it cannot start or is ended at once, 64 for a \
     wrong command line or configuration.\n\nExample:\n  mcp-tap run --upstream http://127.0.0.1:3001";
 
 /// The whole command line.

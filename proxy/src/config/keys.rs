@@ -101,6 +101,39 @@ keys! {
     /// Complexity overrides.
     COMPLEXITY = "complexity", "TOOL=LEVEL,...", "",
         "Tools whose complexity label is fixed to low, medium or high instead of judged by their arguments.";
+    /// Collector.
+    OTLP_ENDPOINT = "otlp_endpoint", "URL", "",
+        "Collector that gets traces, for example http://127.0.0.1:4318; without one there are no traces.";
+    /// OTLP transport.
+    OTLP_PROTOCOL = "otlp_protocol", "grpc|http/protobuf", "http/protobuf",
+        "How the collector is spoken to.";
+    /// Trace context towards the server.
+    PROPAGATE = "propagate", "off|header|full", "header",
+        "Where the server is told of the trace: nowhere, in HTTP headers, or also in _meta of each message, which is then the only change to a body.";
+    /// Trace context from clients.
+    TRACE_TRUST = "trace_trust", "continue|link|ignore", "continue",
+        "What trace contexts of clients are worth: their trace goes on, is linked from a new one, or is not looked at.";
+    /// Sampling of the rest.
+    TRACE_RATIO = "trace_ratio", "PART", "10%",
+        "Part of the calls that are neither failed nor slow nor sampled by the client whose traces are kept: 0 to 1, or a percentage.";
+    /// Sampling of slow calls.
+    TRACE_SLOW = "trace_slow", "DURATION", "2s",
+        "Traces of calls that take this long are kept; off: slow ones are like others.";
+    /// Sampling of failed calls.
+    TRACE_ERRORS = "trace_errors", "on|off", "on",
+        "Whether traces of failed calls are kept.";
+    /// Bound of both.
+    TRACE_STORM = "trace_storm", "N", "100",
+        "Most traces a second that are kept for failure or slowness; further ones are like others.";
+    /// Payload on spans.
+    CAPTURE = "capture", "TOOL:KEY,...;...", "",
+        "Arguments that spans show, by tool (* for all) and top-level key (* for all, result for the result); secrets are masked.";
+    /// More secrets.
+    CAPTURE_REDACT = "capture_redact", "KEY,...", "",
+        "Keys that are masked beside password, token, secret, authorization, cookie and the like.";
+    /// Size of payload on spans.
+    CAPTURE_LIMIT = "capture_limit", "SIZE", "4KiB",
+        "Longest text that is shown whole; an attribute has four times as much at most.";
     /// Log format.
     LOG_FORMAT = "log_format", "text|json", "text",
         "Format of the log on standard error.";

@@ -4,6 +4,7 @@ pub mod keys;
 pub mod problem;
 pub mod raw;
 mod resolve;
+mod traces;
 mod value;
 
 use std::ffi::OsString;
@@ -12,10 +13,13 @@ use std::path::Path;
 
 use crate::http::{forward, inspect, server};
 use crate::telemetry;
+use crate::telemetry::export::otlp::Environment;
 
 use keys::Key;
 use problem::{Problem, Problems};
 use raw::RawConfig;
+
+pub use traces::TraceConfig;
 
 /// Checked and resolved: no option is left to interpret.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct Config {
     pub inspect: inspect::Settings,
     /// Names and bounds of what is recorded.
     pub telemetry: telemetry::Settings,
+    /// What becomes of traces; `None`: there are none.
+    pub traces: Option<TraceConfig>,
     /// Where the admin port listens.
     pub admin: SocketAddr,
     /// The sidecar's own log.
@@ -59,6 +65,8 @@ pub struct Loaded {
     pub config: Config,
     /// Variables with our prefix that are no setting.
     pub unknown_variables: Vec<String>,
+    /// What else is set and not obeyed, as sentences.
+    pub remarks: Vec<String>,
 }
 
 /// Reads all sources and checks them together.
@@ -77,7 +85,10 @@ pub fn load(
     if let Some(file) = file {
         raw.add_file(file, &mut problems);
     }
-    Ok(Loaded { config: resolve::resolve(&raw, problems)?, unknown_variables })
+    let (environment, remarks) = Environment::read(|name| std::env::var(name).ok());
+    let mut remarks: Vec<_> = remarks.iter().map(ToString::to_string).collect();
+    remarks.extend(traces::without_effect(&raw, &environment));
+    Ok(Loaded { config: resolve::resolve(&raw, environment, problems)?, unknown_variables, remarks })
 }
 
 /// A variable as text. One that is none is a problem if it is a setting, and else not ours.

@@ -43,13 +43,15 @@ impl fmt::Display for Source {
     }
 }
 
-/// One value as it was written. A mapping in the file is kept as pairs.
+/// One value as it was written. Only the file has lists and mappings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RawValue {
     /// A scalar.
     Text(String),
-    /// A mapping of scalars.
-    Pairs(Vec<(String, String)>),
+    /// A list of scalars.
+    List(Vec<String>),
+    /// A mapping to lists of scalars; a single one is a list of one.
+    Pairs(Vec<(String, Vec<String>)>),
 }
 
 /// All values that were given: the one of highest precedence per key (flag, then variable, then file).
@@ -104,7 +106,9 @@ impl RawConfig {
         if text.trim().is_empty() {
             return;
         }
-        match serde_saphyr::from_str::<BTreeMap<String, Spanned<Value>>>(&text) {
+        // `off` is a word here, not `false` as in YAML 1.1.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        match serde_saphyr::from_str_with_options::<BTreeMap<String, Spanned<Value>>>(&text, options) {
             Ok(entries) => {
                 let mut entries: Vec<_> = entries.into_iter().collect();
                 entries.sort_by_key(|(_, value)| value.referenced.line());
@@ -135,7 +139,10 @@ impl RawConfig {
             Some(None) => {}
             None => {
                 self.unread = true;
-                problems.push(Problem::new(source, "must be one value, or a mapping of names to values"));
+                problems.push(Problem::new(
+                    source,
+                    "must be one value, a list of values, or a mapping of names to these",
+                ));
             }
         }
     }
@@ -150,10 +157,15 @@ fn raw_value(value: Value) -> Option<Option<RawValue>> {
     let value = match value {
         Value::Null => return Some(None),
         Value::Object(entries) => {
+            let list = |value| match value {
+                Value::Array(values) => values.into_iter().map(scalar).collect(),
+                value => Some(vec![scalar(value)?]),
+            };
             let pairs: Option<Vec<_>> =
-                entries.into_iter().map(|(name, value)| Some((name, scalar(value)?))).collect();
+                entries.into_iter().map(|(name, value)| Some((name, list(value)?))).collect();
             RawValue::Pairs(pairs?)
         }
+        Value::Array(values) => RawValue::List(values.into_iter().map(scalar).collect::<Option<_>>()?),
         other => RawValue::Text(scalar(other)?),
     };
     Some(Some(value))

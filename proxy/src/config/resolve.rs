@@ -14,10 +14,15 @@ use super::{Config, LogSettings};
 use crate::http::forward::{self, UpstreamAddress};
 use crate::http::inspect::{self, Budget};
 use crate::http::server;
+use crate::telemetry::export::otlp::Environment;
 use crate::telemetry::{self, Complexity};
 
 /// Reads every setting; gives all problems at once if there are any.
-pub(super) fn resolve(raw: &RawConfig, problems: Problems) -> Result<Config, Problems> {
+pub(super) fn resolve(
+    raw: &RawConfig,
+    environment: Environment,
+    problems: Problems,
+) -> Result<Config, Problems> {
     let mut reader = Reader { raw, problems };
     let upstream = reader.upstream();
     let server = reader.server();
@@ -32,18 +37,19 @@ pub(super) fn resolve(raw: &RawConfig, problems: Problems) -> Result<Config, Pro
         level: reader.read(&keys::LOG_LEVEL, value::log_level),
     };
     let telemetry = reader.telemetry(upstream.as_ref());
+    let traces = reader.traces(environment, upstream.as_ref(), &telemetry);
     match upstream {
         Some(upstream) if reader.problems.is_empty() => {
-            Ok(Config { server, upstream, inspect, telemetry, admin, log })
+            Ok(Config { server, upstream, inspect, telemetry, traces, admin, log })
         }
         _ => Err(reader.problems),
     }
 }
 
 /// Reads single settings and gathers what is wrong with them.
-struct Reader<'a> {
-    raw: &'a RawConfig,
-    problems: Problems,
+pub(super) struct Reader<'a> {
+    pub(super) raw: &'a RawConfig,
+    pub(super) problems: Problems,
 }
 
 impl Reader<'_> {
@@ -153,7 +159,13 @@ impl Reader<'_> {
         let Some((value, source)) = self.raw.get(&keys::COMPLEXITY) else { return Vec::new() };
         let mut pairs = Vec::new();
         match value {
-            RawValue::Pairs(given) => pairs.clone_from(given),
+            RawValue::Pairs(given) => {
+                let levels = given.iter().map(|(tool, levels)| (tool.clone(), levels.join(",")));
+                pairs.extend(levels);
+            }
+            RawValue::List(list) => {
+                self.problems.push(Problem::new(source, format!("{:?} {PAIRS}", list.join(","))));
+            }
             RawValue::Text(text) => {
                 for pair in text.split(',') {
                     match pair.rsplit_once('=') {
@@ -177,17 +189,17 @@ impl Reader<'_> {
     }
 
     /// The value of a setting that has a default. Where it is wrong the default stands in, so that reading goes on.
-    fn read<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> T {
+    pub(super) fn read<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> T {
         self.optional(key, parse).unwrap_or_else(|| {
             parse(key.default).unwrap_or_else(|_| unreachable!("a default is valid: see the test"))
         })
     }
 
     /// The value of a setting, if it was given and is right.
-    fn optional<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> Option<T> {
+    pub(super) fn optional<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> Option<T> {
         let (value, source) = self.raw.get(key)?;
         let RawValue::Text(text) = value else {
-            self.problems.push(Problem::new(source, "must be one value, not a mapping"));
+            self.problems.push(Problem::new(source, "must be one value, not a list or a mapping"));
             return None;
         };
         match parse(text) {

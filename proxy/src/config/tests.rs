@@ -14,7 +14,7 @@ fn from_flags(flags: &[(&Key, &str)]) -> Result<Config, Problems> {
         let key = *keys::ALL.iter().find(|known| known.name == key.name).expect("a known key");
         (key, (*text).to_owned())
     }));
-    resolve(&raw, Problems::default())
+    resolve(&raw, Environment::default(), Problems::default())
 }
 
 fn problems_of(flags: &[(&Key, &str)]) -> String {
@@ -130,7 +130,7 @@ fn flags_go_before_variables_and_variables_before_the_file() {
         ("MCP_TAP_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned()),
     ]);
     raw.add_file(file.path(), &mut problems);
-    let config = resolve(&raw, problems).expect("it is right");
+    let config = resolve(&raw, Environment::default(), problems).expect("it is right");
     assert_eq!(unknown, ["MCP_TAP_SERVICE_HOST"]);
     assert_eq!(config.upstream.address, UpstreamAddress::Tcp { host: "flag".into(), port: 1 });
     assert_eq!(config.telemetry.server_name, "from-variable");
@@ -147,7 +147,8 @@ fn problems_of_the_file_name_file_line_and_key() {
     let mut raw = RawConfig::default();
     let mut problems = Problems::default();
     raw.add_file(file.path(), &mut problems);
-    let text = resolve(&raw, problems).map(|_| ()).expect_err("three are wrong").to_string();
+    let text =
+        resolve(&raw, Environment::default(), problems).map(|_| ()).expect_err("three are wrong").to_string();
     let text = text.replace(&file.path().display().to_string(), "tap.yaml");
     insta::assert_snapshot!(text);
 }
@@ -158,7 +159,8 @@ fn an_endless_file_is_not_read_to_its_end() {
     let mut problems = Problems::default();
     raw.add_file(Path::new("/dev/zero"), &mut problems);
     // What the file may have said is not asked for again.
-    let text = resolve(&raw, problems).map(|_| ()).expect_err("it is no file").to_string();
+    let text =
+        resolve(&raw, Environment::default(), problems).map(|_| ()).expect_err("it is no file").to_string();
     insta::assert_snapshot!(text, @r"
     1 problem in the configuration:
       /dev/zero: cannot be read: it is longer than 1 MiB
