@@ -21,6 +21,8 @@ pub(super) fn start(settings: LogSettings) {
     std::panic::set_hook(Box::new(panicked));
 }
 
+/// In JSON all fields of a line are members of its object, for that is where log backends look for `trace_id`.
+///
 /// Only our own lines are written: libraries log headers at their lower levels. The exporter of traces reads what its
 /// library says about refused spans, at any level of the log.
 fn layers<S, W>(settings: LogSettings, writer: W, colours: bool) -> impl Layer<S>
@@ -35,7 +37,7 @@ where
         // It would say on standard error that standard error is full or closed, and panic over that.
         .log_internal_errors(false);
     let lines = match settings.format {
-        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(colours).boxed(),
     };
     lines.with_filter(own).and_then(rejections())
@@ -84,6 +86,27 @@ mod tests {
             let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
             assert!(log.contains("ours") && !log.contains("theirs"), "{log}");
         }
+    }
+
+    /// What is written about an exchange with a trace, without its moment.
+    fn line(format: LogFormat) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let settings = LogSettings { format, level: tracing::Level::DEBUG };
+        let layers = layers(settings, move || writer.clone(), false);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layers), || {
+            let (trace_id, span_id) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+            tracing::debug!(trace_id, span_id, failure = "refused", "no response");
+        });
+        let line = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let moment = line.find("20").map(|start| &line[start..start + "2026-01-01T00:00:00.000000Z".len()]);
+        line.replace(moment.unwrap_or_default(), "NOW")
+    }
+
+    #[test]
+    fn ids_are_fields_at_the_top_of_a_line() {
+        insta::assert_snapshot!(line(LogFormat::Json).trim_end(), @"");
+        insta::assert_snapshot!(line(LogFormat::Text).trim_end(), @"");
     }
 
     #[test]

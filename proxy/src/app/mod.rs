@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod log;
+mod traces;
 
 use std::fmt;
 use std::io::Write as _;
@@ -26,6 +27,9 @@ use crate::http::inspect::InspectLayer;
 use crate::http::server::Server;
 use crate::http::stack::stack;
 use crate::telemetry::Telemetry;
+use crate::telemetry::export::otlp::ExportError;
+
+use self::traces::{Begun, Traces};
 
 /// How often expiry and the windows of telemetry are looked after.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -39,6 +43,9 @@ pub fn run(loaded: Loaded) -> ExitCode {
     log::start(loaded.config.log);
     for variable in loaded.unknown_variables {
         warn!(variable, "this variable is no setting of mcp-tap");
+    }
+    for remark in loaded.remarks {
+        warn!("{remark}");
     }
     match App::new(loaded.config).and_then(App::run) {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +69,8 @@ enum RunError {
     Listen { setting: &'static str, address: SocketAddr, error: std::io::Error },
     #[error("cannot prepare TLS towards the server (upstream_ca): {0}")]
     Tls(std::io::Error),
+    #[error("cannot export traces: {0}")]
+    Traces(ExportError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
@@ -75,6 +84,8 @@ struct App {
     drain: Drain,
     exchange: Exchange,
     telemetry: Telemetry,
+    traces: Option<Traces>,
+    begun: Begun,
 }
 
 impl App {
@@ -87,13 +98,20 @@ impl App {
         let connector = Connector::new(&config.upstream).map_err(RunError::Tls)?;
         let drain = Drain::new();
         config.inspect.drain = drain.clone();
-        let telemetry = Telemetry::new(config.telemetry.clone(), clock::now());
-        let exchange = Exchange::new(exchange::Settings::default(), Arc::new(telemetry.clone()));
-        Ok(Self { config, server, admin, connector, drain, exchange, telemetry })
+        let telemetry = match &config.traces {
+            Some(traces) => Telemetry::traced(config.telemetry.clone(), clock::now(), traces.spans.clone()),
+            None => Telemetry::new(config.telemetry.clone(), clock::now()),
+        };
+        let traces = Traces::new(config.traces.as_ref(), &telemetry)?;
+        let trace = config.traces.as_ref().map(|traces| traces.context.clone());
+        let settings = exchange::Settings { trace, ..exchange::Settings::default() };
+        let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
+        let begun = Begun::default();
+        Ok(Self { config, server, admin, connector, drain, exchange, telemetry, traces, begun })
     }
 
     /// Serves until the drain is over. Traffic has threads of its own; the admin port, the signals and the upkeep
-    /// share one more, so that none of them delays a request.
+    /// share one more, so that none of them delays a request, and traces have one.
     fn run(self) -> Result<(), RunError> {
         let traffic = self.server.local_addr();
         let admin = self.admin.local_addr().map_err(RunError::Thread)?;
@@ -104,6 +122,7 @@ impl App {
             drain: self.drain.clone(),
             exchange: self.exchange.clone(),
             telemetry: self.telemetry.clone(),
+            begun: self.begun.clone(),
         };
         let control = std::thread::Builder::new()
             .name("control".to_owned())
@@ -113,6 +132,7 @@ impl App {
         if begins.recv().is_err() {
             return join(control);
         }
+        let traces = self.traces.map(Traces::start).transpose()?;
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
         let (drain, exchange) = (self.drain.clone(), self.exchange.clone());
@@ -125,9 +145,14 @@ impl App {
                 stack(&layer, forward.clone())
             }
         };
+        let drain_time = self.config.server.drain;
         let served = self.server.run(&self.drain, worker).map_err(RunError::Thread);
         self.exchange.close(clock::now());
         self.telemetry.upkeep(clock::now());
+        // Now nothing more can end; counters are served until the last spans are gone.
+        if let Some(traces) = traces {
+            traces.stop(self.begun.flush(drain_time, clock::now()));
+        }
         // A dropped sender stops the control thread just as well.
         drop(stop);
         join(control)?;
@@ -146,6 +171,7 @@ struct Control {
     drain: Drain,
     exchange: Exchange,
     telemetry: Telemetry,
+    begun: Begun,
 }
 
 impl Control {
@@ -154,7 +180,7 @@ impl Control {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
         runtime.block_on(async move {
-            let shutdown = Shutdown { drain: self.drain, readiness: Readiness::default() };
+            let shutdown = Shutdown { drain: self.drain, readiness: Readiness::default(), begun: self.begun };
             shutdown.readiness.change(true);
             let state = AdminState {
                 telemetry: self.telemetry.clone(),
@@ -197,12 +223,14 @@ async fn upkeep(exchange: Exchange, telemetry: Telemetry) {
 struct Shutdown {
     drain: Drain,
     readiness: Readiness,
+    begun: Begun,
 }
 
 impl Shutdown {
     /// No traffic is welcome any more, what is open may finish. Further calls change nothing.
     fn begin(&self, cause: &str) {
         self.readiness.change(false);
+        self.begun.set(clock::now());
         if !self.drain.started() {
             info!(cause, "draining");
         }

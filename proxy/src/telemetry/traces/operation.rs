@@ -16,7 +16,6 @@ use crate::telemetry::names::attribute;
 use crate::telemetry::operations::content_bytes;
 use crate::telemetry::{client_view, server_view, tokens};
 
-use super::Capture;
 use super::attributes::Attributes;
 use super::span::{Draft, Frame, has_upstream};
 
@@ -212,10 +211,10 @@ fn payload(frame: &Frame<'_>, operation: &Operation, attributes: &mut Attributes
     let Some(tool) = operation.tool() else { return };
     let (capture, captured) = (&frame.settings.capture, &frame.trace.captured);
     if let Some(raw) = &captured.arguments {
-        attributes.optional(attribute::GEN_AI_ARGUMENTS, shown_arguments(capture, tool, raw));
+        attributes.optional(attribute::GEN_AI_ARGUMENTS, capture.arguments(tool, raw));
     }
     if let (Some(raw), Ending::Success) = (&captured.result, &operation.ending) {
-        attributes.optional(attribute::GEN_AI_RESULT, shown_result(capture, tool, raw));
+        attributes.optional(attribute::GEN_AI_RESULT, capture.result(tool, raw));
     }
 }
 
@@ -237,13 +236,4 @@ const fn is_answered(ending: &Ending) -> bool {
         Ending::Interim(interim) => !matches!(interim, Interim::TaskUnseen | Interim::Redirected),
         _ => false,
     }
-}
-
-// Branch `conf` has the rules: `capture.arguments(tool, raw)` and `capture.result(tool, raw)` take the place of these.
-fn shown_arguments(_: &Capture, _: &str, _: &[u8]) -> Option<String> {
-    None
-}
-
-fn shown_result(_: &Capture, _: &str, _: &[u8]) -> Option<String> {
-    None
 }
