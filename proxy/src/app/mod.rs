@@ -20,12 +20,14 @@ use tracing::{info, warn};
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock;
 use crate::config::{Config, Loaded};
+use crate::exchange::trace::Propagate;
 use crate::exchange::{self, Exchange};
 use crate::http::drain::Drain;
 use crate::http::forward::{Connector, Forward};
 use crate::http::inspect::InspectLayer;
 use crate::http::server::Server;
 use crate::http::stack::stack;
+use crate::http::trace::{self, TraceLayer};
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::ExportError;
 
@@ -83,6 +85,7 @@ struct App {
     connector: Connector,
     drain: Drain,
     exchange: Exchange,
+    trace: trace::Settings,
     telemetry: Telemetry,
     traces: Option<Traces>,
     begun: Begun,
@@ -103,11 +106,14 @@ impl App {
             None => Telemetry::new(config.telemetry.clone(), clock::now()),
         };
         let traces = Traces::new(config.traces.as_ref(), &telemetry)?;
-        let trace = config.traces.as_ref().map(|traces| traces.context.clone());
-        let settings = exchange::Settings { trace, ..exchange::Settings::default() };
+        let context = config.traces.as_ref().map(|traces| traces.context.clone());
+        config.inspect.contexts = context.is_some();
+        let hold = context.as_ref().is_some_and(|context| context.propagate != Propagate::Off);
+        let trace = trace::Settings { hold, memory: Arc::clone(&config.inspect.memory) };
+        let settings = exchange::Settings { trace: context, ..exchange::Settings::default() };
         let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
         let begun = Begun::default();
-        Ok(Self { config, server, admin, connector, drain, exchange, telemetry, traces, begun })
+        Ok(Self { config, server, admin, connector, drain, exchange, trace, telemetry, traces, begun })
     }
 
     /// Serves until the drain is over. Traffic has threads of its own; the admin port, the signals and the upkeep
@@ -136,13 +142,13 @@ impl App {
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
         let (drain, exchange) = (self.drain.clone(), self.exchange.clone());
+        let trace = TraceLayer::new(self.trace);
         let worker = move || {
             let forward = Forward::new(upstream.clone(), connector.clone(), drain.clone());
-            let (exchange, inspect) = (exchange.clone(), inspect.clone());
-            move || {
-                let connection = exchange.connection();
-                let layer = InspectLayer::new(exchange.clone(), inspect.clone(), connection);
-                stack(&layer, forward.clone())
+            let (exchange, inspect, trace) = (exchange.clone(), inspect.clone(), trace.clone());
+            move |client| {
+                let inspect = InspectLayer::accepted(exchange.clone(), inspect.clone(), client);
+                stack(&inspect, &trace, forward.clone())
             }
         };
         let drain_time = self.config.server.drain;

@@ -1,7 +1,8 @@
-//! The HTTP side: accepts clients, forwards to the one server, changes nothing but hop-by-hop headers.
+//! The HTTP side: accepts clients, forwards to the one server, changes nothing but hop-by-hop headers and, where traces
+//! are made, trace context.
 //!
-//! Read in this order: [`stack`] (what a request passes), [`server`] (who accepts and drives), [`forward`] (how the
-//! server is reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends).
+//! Read in this order: [`stack`] (what a request passes), [`server`] (who accepts and drives), [`inspect`] (how a copy
+//! is read), [`trace`] (what is written into a request, where that is asked for), [`forward`] (how the server is reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends).
 //!
 //! What differs from a direct connection, and why:
 //! - Hop-by-hop headers end here (RFC 9110 §7.6.1): `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`,
@@ -38,6 +39,7 @@ mod request_body;
 pub mod respond;
 pub mod server;
 pub mod stack;
+pub mod trace;
 
 pub use request_body::RequestBody;
 

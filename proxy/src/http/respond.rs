@@ -74,10 +74,7 @@ where
         };
         Poll::Ready(Ok(match ready!(inner.poll(cx)) {
             Ok(response) => response.map(|inner| RespondBody::Server { inner }),
-            Err(error) => {
-                tracing::debug!(failure = error.failure.as_str(), source = ?std::error::Error::source(&error), "no response");
-                text(status(&error), &error)
-            }
+            Err(error) => text(status(&error), &error),
         }))
     }
 }

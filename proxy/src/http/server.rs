@@ -85,14 +85,14 @@ impl Server {
     }
 
     /// Serves until the drain has ended; blocks. On each worker's runtime `worker` is called once, and what it returns
-    /// once per client connection, for the service of that connection.
+    /// once per client connection, with the client's address, for the service of that connection.
     ///
     /// # Errors
     /// When a worker's thread or runtime cannot be started.
     pub fn run<W, C, S, R>(self, drain: &Drain, worker: W) -> io::Result<()>
     where
         W: Fn() -> C + Send + Sync + 'static,
-        C: Fn() -> S,
+        C: Fn(SocketAddr) -> S,
         S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
@@ -160,7 +160,7 @@ struct Share {
 
 async fn serve<C, S, R>(listener: TcpListener, drain: &Drain, share: Share, make: C)
 where
-    C: Fn() -> S,
+    C: Fn(SocketAddr) -> S,
     S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -183,8 +183,8 @@ where
             () = &mut draining => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                drop(connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone())))
+            Ok((stream, client)) => {
+                drop(connections.spawn(client::serve(builder.clone(), stream, make(client), drain.clone())))
             }
             Err(error) => pause_after(&error, &mut told).await,
         }
@@ -192,16 +192,16 @@ where
     // Those that have connected already would be reset when the listener closes. The system is asked: tokio may not have
     // heard of them yet.
     if let Ok(listener) = listener.into_std() {
-        while let Ok(stream) = listener.accept().and_then(|(stream, _)| adopt(stream)) {
-            connections.spawn(client::serve(builder.clone(), stream, make(), drain.clone()));
+        while let Ok((stream, client)) = listener.accept().and_then(adopt) {
+            connections.spawn(client::serve(builder.clone(), stream, make(client), drain.clone()));
         }
     }
     finish(connections, drain, share.drain_time).await;
 }
 
-fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+fn adopt((stream, client): (std::net::TcpStream, SocketAddr)) -> io::Result<(TcpStream, SocketAddr)> {
     stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
+    Ok((TcpStream::from_std(stream)?, client))
 }
 
 /// Waits for what is open, at most for the drain time, then cuts the rest.

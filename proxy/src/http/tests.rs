@@ -43,7 +43,13 @@ async fn a_stream_that_is_quiet_for_ten_minutes_goes_on() {
     let forward = Forward::new(settings, connector, drain.clone());
     tokio::spawn(async move {
         let (stream, _) = proxy.accept().await.unwrap();
-        client::serve(client::Builder::new(), stream, stack(&Identity::new(), forward), drain).await;
+        client::serve(
+            client::Builder::new(),
+            stream,
+            stack(&Identity::new(), &Identity::new(), forward),
+            drain,
+        )
+        .await;
     });
 
     let start = clock::now();

@@ -52,7 +52,7 @@ pub(crate) fn start(settings: Settings, workers: usize, drain_time: Duration) ->
         let drain = running.clone();
         server.run(&running, move || {
             let forward = Forward::new(settings.clone(), connector.clone(), drain.clone());
-            move || stack(&Identity::new(), forward.clone())
+            move |_client| stack(&Identity::new(), &Identity::new(), forward.clone())
         })
     });
     Proxy { address, drain, thread }

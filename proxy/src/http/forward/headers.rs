@@ -127,6 +127,13 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .filter(|token| !token.is_empty())
 }
 
+/// Removes a header and keeps the order of the rest, as `HeaderMap::remove` does not.
+pub(in crate::http) fn remove(headers: &mut HeaderMap, name: &HeaderName) {
+    if headers.contains_key(name) {
+        rebuild(headers, |other| other == name);
+    }
+}
+
 fn rebuild(headers: &mut HeaderMap, ends: impl Fn(&HeaderName) -> bool) {
     let rest = std::mem::take(headers);
     headers.reserve(rest.len());

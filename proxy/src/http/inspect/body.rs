@@ -9,6 +9,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::watch::{BodyEnd, Watch};
+use crate::exchange::Handle;
+use crate::http::trace::OfExchange;
 
 pin_project! {
     /// A body that forwards another one untouched: the same frames, in the same polls, with the same size hint.
@@ -26,6 +28,7 @@ pin_project! {
         #[pin]
         inner: B,
         tap: Tap,
+        handle: Option<Handle>,
     }
 
     impl<B> PinnedDrop for TappedBody<B>
@@ -48,7 +51,13 @@ impl<B: Body> TappedBody<B> {
         if inner.is_end_stream() {
             tap.end(BodyEnd::Complete);
         }
-        Self { inner, tap }
+        Self { inner, tap, handle: None }
+    }
+
+    /// Remembers the exchange that the body belongs to, for the layers below.
+    pub(super) fn of_exchange(mut self, handle: Option<Handle>) -> Self {
+        self.handle = handle;
+        self
     }
 }
 
@@ -88,6 +97,14 @@ impl<B: Body<Data = Bytes>> Body for TappedBody<B> {
     }
 }
 
+impl<B: Body<Data = Bytes> + Unpin> OfExchange for TappedBody<B> {
+    type Handle = Handle;
+
+    fn take_handle(&mut self) -> Option<Handle> {
+        self.handle.take()
+    }
+}
+
 /// Whether a body that is dropped had nothing left: a writer that knows the length stops polling when it has it all.
 fn is_over(body: &impl Body) -> bool {
     body.is_end_stream() || body.size_hint().exact() == Some(0)
@@ -119,6 +136,6 @@ impl Tap {
 
 /// Runs what looks at traffic, and keeps its panic from the traffic; `None` if there was one. Free of cost when there is
 /// none. State that a panic may have left half-changed is not used again: see [`Watch::fail`].
-pub(super) fn guarded<T>(look: impl FnOnce() -> T) -> Option<T> {
+pub(in crate::http) fn guarded<T>(look: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(look)).ok()
 }

@@ -25,6 +25,11 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Whether so many are free now. Promises nothing, and costs no other processor anything.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.used().saturating_add(bytes) <= self.limit
+    }
+
     /// Takes `bytes` if that many are free. The number guards no other memory, so no ordering is needed.
     fn take(&self, bytes: usize) -> bool {
         let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
@@ -38,14 +43,14 @@ impl Budget {
 
 /// A share of a [`Budget`], given back when dropped.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub(in crate::http) struct Reservation {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Reservation {
     /// A share of nothing, to be grown.
-    pub(super) fn empty(budget: &Arc<Budget>) -> Self {
+    pub(in crate::http) fn empty(budget: &Arc<Budget>) -> Self {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
@@ -55,7 +60,7 @@ impl Reservation {
     }
 
     /// Grows or shrinks the share to `bytes`. Without room for more it stays as it is, and this is false.
-    pub(super) fn resize(&mut self, bytes: usize) -> bool {
+    pub(in crate::http) fn resize(&mut self, bytes: usize) -> bool {
         if bytes > self.bytes && !self.budget.take(bytes - self.bytes) {
             return false;
         }
@@ -83,6 +88,7 @@ mod tests {
         let mut first = Reservation::empty(&budget);
         let mut second = Reservation::empty(&budget);
         assert!(first.resize(60));
+        assert!(budget.has_room(40) && !budget.has_room(41) && !budget.has_room(usize::MAX));
         assert!(!second.resize(41));
         assert_eq!((second.bytes(), budget.used()), (0, 60));
         assert!(second.resize(40));

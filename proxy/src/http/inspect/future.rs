@@ -1,5 +1,7 @@
 //! Waits for the response head.
 
+use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -46,6 +48,7 @@ where
         Poll::Ready(match ready!(this.inner.poll(cx)) {
             Ok(response) => Ok(this.open.answer(response)),
             Err(error) => {
+                this.open.tell(&error);
                 this.open.fail(error.failure, error.is_client());
                 Err(error)
             }
@@ -79,6 +82,19 @@ impl<L: Listener> Open<L> {
         response.map(|body| TappedBody::new(body, watch))
     }
 
+    /// Logs why there is no response. For those who look for it only: a server that is gone fails every request, and
+    /// the metrics count them.
+    fn tell(&self, error: &ForwardError) {
+        let ids = || self.listener.as_ref().and_then(L::trace_ids);
+        tracing::debug!(
+            failure = error.failure.as_str(),
+            source = ?error.source(),
+            trace_id = ids().map(|(id, _)| display(Hex(id))),
+            span_id = ids().map(|(_, id)| display(Hex(id))),
+            "no response"
+        );
+    }
+
     /// No response comes, for one reason or because the client broke its request off.
     pub(super) fn fail(&mut self, failure: TransportFailure, by_client: bool) {
         let Some(listener) = self.listener.take() else { return };
@@ -91,6 +107,15 @@ impl<L: Listener> Open<L> {
                 listener.end(EndReason::NoResponse, at);
             }
         });
+    }
+}
+
+/// Bytes as trace and span ids are written.
+struct Hex<const N: usize>([u8; N]);
+
+impl<const N: usize> fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

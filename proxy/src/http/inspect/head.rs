@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, request};
 
 use super::decode::{Coding, Codings};
 use crate::exchange::event::NotInspected;
+use crate::exchange::trace::ContextHeaders;
 use crate::exchange::{HttpMethod, RequestHead};
 
 const SESSION: &str = "mcp-session-id";
@@ -73,13 +74,14 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get(SESSION).map(HeaderValue::as_bytes)
 }
 
-/// What the exchange wants to know of a request's head. `identity`: the header that names the caller.
+/// What the exchange wants to know of a request's head, but for trace context ([`super::context`]). `identity`: the
+/// header that names the caller.
 ///
 /// One walk over all fields costs less than a look-up for each: most requests have few fields and most of these are
 /// not among them. Of several lines of a field the first counts.
 pub(super) fn request<'a>(parts: &'a request::Parts, identity: Option<&HeaderName>) -> RequestHead<'a> {
     let mut head = RequestHead {
-        context: crate::exchange::trace::ContextHeaders::default(),
+        context: ContextHeaders::default(),
         method: method(&parts.method),
         target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
         session: None,

@@ -51,6 +51,7 @@
 
 mod body;
 mod budget;
+mod context;
 mod decode;
 mod future;
 mod head;
@@ -68,7 +69,10 @@ use std::sync::Arc;
 use http::HeaderName;
 
 pub use body::TappedBody;
+pub(in crate::http) use body::guarded;
 pub use budget::Budget;
+pub(in crate::http) use budget::Reservation;
+pub(in crate::http) use context::is_context_signed;
 pub use future::ResponseFuture;
 pub use layer::InspectLayer;
 pub use service::Inspect;
@@ -88,6 +92,8 @@ pub struct Settings {
     pub identity_header: Option<HeaderName>,
     /// Says when the drain time is over: what breaks off from then on was cut by this proxy.
     pub drain: Drain,
+    /// Whether trace context is read, and bodies know their exchange for [`trace`](crate::http::trace).
+    pub contexts: bool,
 }
 
 impl Default for Settings {
@@ -97,6 +103,7 @@ impl Default for Settings {
             memory: Arc::new(Budget::new(64 << 20)),
             identity_header: None,
             drain: Drain::new(),
+            contexts: false,
         }
     }
 }

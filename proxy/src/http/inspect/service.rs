@@ -10,11 +10,12 @@ use tower::Service;
 
 use super::body::{TappedBody, guarded};
 use super::future::{Open, ResponseFuture};
-use super::head;
 use super::layer::Shared;
 use super::watch;
+use super::{context, head};
 use crate::clock;
 use crate::http::forward::ForwardError;
+use crate::http::trace::HOLD_SIZE;
 
 /// Shows the traffic of the service inside to the exchange core.
 #[derive(Clone)]
@@ -48,15 +49,22 @@ where
         let (parts, body) = request.into_parts();
         let opened = guarded(|| {
             let at = clock::now();
-            let head = head::request(&parts, settings.identity_header.as_ref());
+            let mut head = head::request(&parts, settings.identity_header.as_ref());
+            if settings.contexts {
+                let needed =
+                    body.size_hint().upper().map_or(HOLD_SIZE, |size| size.min(HOLD_SIZE as u64) as usize);
+                let room = settings.memory.has_room(needed);
+                head.context = context::of(&parts.headers, parts.version, room);
+            }
             let handle = exchange.open(connection, &head, at);
             let watch = watch::request(&handle, &parts.headers, body.is_end_stream(), settings, at);
             handle.overhead(clock::now().saturating_duration_since(at));
             (handle, watch)
         });
         let (handle, watch) = opened.map_or((None, None), |(handle, watch)| (Some(handle), watch));
+        let told = if settings.contexts { handle.clone() } else { None };
         let open = Open::new(handle, Arc::clone(settings));
-        let request = Request::from_parts(parts, TappedBody::new(body, watch));
+        let request = Request::from_parts(parts, TappedBody::new(body, watch).of_exchange(told));
         ResponseFuture::new(self.inner.call(request), open)
     }
 }

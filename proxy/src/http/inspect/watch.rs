@@ -54,12 +54,13 @@ pub(super) trait Listener: Clone + Send + 'static {
     fn no_response(&self, failure: TransportFailure, at: Instant);
     fn overhead(&self, spent: Duration);
     fn end(&self, reason: EndReason, at: Instant);
+    fn trace_ids(&self) -> Option<([u8; 16], [u8; 8])>;
 }
 
 macro_rules! forward_to_handle {
-    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+    ($(fn $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
         impl Listener for Handle {
-            $(fn $name(&self, $($arg: $type),*) { Handle::$name(self, $($arg),*); })*
+            $(fn $name(&self, $($arg: $type),*) $(-> $result)? { Handle::$name(self, $($arg),*) })*
         }
     };
 }
@@ -77,6 +78,7 @@ forward_to_handle! {
     fn no_response(failure: TransportFailure, at: Instant);
     fn overhead(spent: Duration);
     fn end(reason: EndReason, at: Instant);
+    fn trace_ids() -> Option<([u8; 16], [u8; 8])>;
 }
 
 /// The watch of a request body; `None` when there is nothing in it for us, which then was told already.

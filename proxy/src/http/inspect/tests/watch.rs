@@ -79,6 +79,10 @@ impl Listener for Recorder {
         self.say(format!("no response: {}", failure.as_str()));
     }
     fn overhead(&self, _spent: Duration) {}
+    fn trace_ids(&self) -> Option<([u8; 16], [u8; 8])> {
+        None
+    }
+
     fn end(&self, reason: EndReason, _at: Instant) {
         self.say(format!("end {reason:?}"));
     }
