@@ -6,12 +6,14 @@
 
 pub(crate) mod chaos;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod scrape;
 pub(crate) mod server;
+pub(crate) mod spans;
 pub(crate) mod tap;
 pub(crate) mod wire;
 

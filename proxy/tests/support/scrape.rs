@@ -64,9 +64,14 @@ impl Scrape {
 
 /// A page of the admin port.
 pub(crate) fn page(admin: SocketAddr, path: &str) -> String {
+    page_as(admin, path, "text/plain;version=0.0.4")
+}
+
+/// A page of the admin port in another format.
+pub(crate) fn page_as(admin: SocketAddr, path: &str, accept: &str) -> String {
     let mut connection = TcpStream::connect_timeout(&admin, LIMIT).expect("the admin port accepts");
     connection.set_read_timeout(Some(LIMIT)).expect("a timeout that is not zero");
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {admin}\r\nAccept: text/plain;version=0.0.4\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {admin}\r\nAccept: {accept}\r\n\r\n");
     connection.write_all(request.as_bytes()).expect("the admin port reads");
     let mut answer = String::new();
     connection.read_to_string(&mut answer).expect("the admin port answers UTF-8");

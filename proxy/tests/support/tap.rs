@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::collector::Collector;
 use super::process::Process;
 use super::scrape::Scrape;
 
@@ -96,4 +97,30 @@ pub(crate) fn through_proxy_by(command: &mut Command, upstream: &str, flags: &[&
         (fields.get("message")? == "listening").then_some((address("traffic")?, address("admin")?))
     });
     Tap { traffic, admin, process }
+}
+
+/// The proxy with its spans going to `collector`, soon and all of them unless a flag says otherwise. Variables of the
+/// machine for OpenTelemetry do not reach it.
+pub(crate) fn traced(upstream: &str, collector: &Collector, flags: &[&str]) -> Tap {
+    traced_by(&mut Command::new(EXECUTABLE), upstream, collector, flags)
+}
+
+/// The same, by a command that may have variables of its own.
+pub(crate) fn traced_by(command: &mut Command, upstream: &str, collector: &Collector, flags: &[&str]) -> Tap {
+    let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OTEL_") && !given.contains(&name) {
+            command.env_remove(name);
+        }
+    }
+    if !given.iter().any(|name| name == "OTEL_BSP_SCHEDULE_DELAY") {
+        command.env("OTEL_BSP_SCHEDULE_DELAY", "50");
+    }
+    let endpoint = collector.endpoint();
+    let mut all = vec!["--otlp-endpoint", &endpoint];
+    if !flags.contains(&"--trace-ratio") {
+        all.extend(["--trace-ratio", "1"]);
+    }
+    all.extend(flags);
+    through_proxy_by(command, upstream, &all)
 }
