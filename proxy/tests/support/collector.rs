@@ -59,6 +59,8 @@ pub(crate) enum Behaviour {
 /// What arrived, whatever became of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
+    /// When.
+    pub(crate) at: std::time::Instant,
     /// `grpc` or `http/protobuf`.
     pub(crate) protocol: &'static str,
     /// The path of the request.
@@ -316,6 +318,7 @@ fn arrival(request: &Request<Incoming>) -> Arrival {
     };
     let grpc = header("content-type").starts_with("application/grpc");
     Arrival {
+        at: clock::now(),
         protocol: if grpc { "grpc" } else { "http/protobuf" },
         path: request.uri().path().to_owned(),
         encoding: header(if grpc { "grpc-encoding" } else { "content-encoding" }).replace("identity", ""),

@@ -16,9 +16,8 @@ fn traceparent((trace, span): &(String, String), flags: &str) -> String {
     format!("00-{trace}-{span}-{flags}")
 }
 
-#[test]
-fn meta_is_the_parent_before_the_header() {
-    let bench = Bench::echoing(&[]);
+/// Sends a call with each combination of contexts; gives a name to each id that a context had.
+fn send_every_combination(bench: &Bench) -> Vec<(String, String)> {
     let (mut known, mut id) = (Vec::new(), 0);
     let mut send = |tool: &str, lines: &[&str], meta: Value| {
         id += 1;
@@ -50,7 +49,13 @@ fn meta_is_the_parent_before_the_header() {
     let header = context('a', 8);
     send("fallback", &[&traceparent(&header, "01")], json!({"traceparent": "00-x"}));
     send("unsampled", &[&traceparent(&context('a', 9), "00")], json!({}));
+    known
+}
 
+#[test]
+fn meta_is_the_parent_before_the_header() {
+    let bench = Bench::echoing(&[]);
+    let known = send_every_combination(&bench);
     let scrape = bench.tap.scrape_when_idle();
     let malformed = scrape.by("mcp_proxy_trace_context_malformed_total", ["carrier"]);
     let count = |carrier: &str| malformed.get(&[carrier.to_owned()]).copied().unwrap_or_default();
