@@ -153,7 +153,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The spans as trees, one trace after another. `known` gives names to ids of traces and spans that others made;
-/// of the attributes only those in `shown` are there.
+/// of the attributes, the resource's too, only those in `shown` are there.
 ///
 /// ```text
 /// trace of client
@@ -216,7 +216,10 @@ impl Page<'_> {
         let attributes: Vec<String> = self
             .shown
             .iter()
-            .filter_map(|key| Some(format!("{key}={}", span.attributes.get(*key)?)))
+            .filter_map(|key| {
+                let value = span.attributes.get(*key).or_else(|| span.resource.get(*key))?;
+                Some(format!("{key}={value}"))
+            })
             .collect();
         if !attributes.is_empty() {
             let _ = write!(text, " {{{}}}", attributes.join(" "));
