@@ -6,7 +6,7 @@ mod json_oracle;
 
 use mcp_tap::protocol::fingerprint::fingerprint;
 use mcp_tap::protocol::message::{Document, Message, limits};
-use mcp_tap::protocol::scan::Scanner;
+use mcp_tap::protocol::scan::{Captures, Scanner};
 use mcp_tap::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
 use mcp_tap::protocol::traceparent::{TraceParent, TraceState};
 use proptest::prelude::*;
@@ -23,16 +23,29 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
     cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
 }
 
-fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, limit: u64) -> (Vec<Message>, Document) {
+fn scan<'a>(
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+    limit: u64,
+    captures: Captures,
+) -> (Vec<Message>, Document) {
     let mut scanner = Scanner::new(limit);
+    scanner.capture(captures);
     let mut messages = Vec::new();
     for chunk in chunks {
         scanner.feed(chunk, &mut |message| messages.push(message));
-        assert!(scanner.held() <= SMALL_CAPTURES + limits::TOOLS);
+        let wanted = captures.arguments.saturating_add(captures.result);
+        assert!(scanner.held() <= (SMALL_CAPTURES + limits::TOOLS).saturating_add(wanted));
     }
     let document = scanner.finish();
     assert_eq!(scanner.held(), 0);
     (messages, document)
+}
+
+const ALL: Captures = Captures { arguments: usize::MAX, result: usize::MAX };
+
+/// Captures so small that many values do not fit.
+fn captures() -> impl Strategy<Value = Captures> {
+    (0_usize..60, 0_usize..200).prop_map(|(arguments, result)| Captures { arguments, result })
 }
 
 fn cuts() -> impl Strategy<Value = Vec<Index>> {
@@ -45,11 +58,27 @@ proptest! {
     #[test]
     fn facts_are_those_that_serde_json_finds(text in json_documents::document(), cuts in cuts()) {
         let expected = json_oracle::read(&text);
-        let (messages, document) = scan(pieces(text.as_bytes(), &cuts), u64::MAX);
+        let (messages, document) = scan(pieces(text.as_bytes(), &cuts), u64::MAX, ALL);
         prop_assert_eq!(document, expected.document, "{}", text);
         prop_assert_eq!(messages.len(), expected.messages.len());
         for (message, expected) in messages.iter().zip(&expected.messages) {
             prop_assert_eq!(message, expected, "{}", text);
+        }
+    }
+
+    #[test]
+    fn payload_is_kept_if_it_fits(
+        text in json_documents::document(),
+        captures in captures(),
+        cuts in cuts(),
+    ) {
+        let (all, _) = scan([text.as_bytes()], u64::MAX, ALL);
+        let (some, _) = scan(pieces(text.as_bytes(), &cuts), u64::MAX, captures);
+        let fits = |limit| move |text: &Box<[u8]>| limit > 0 && text.len() <= limit;
+        for (mut message, kept) in all.into_iter().zip(some) {
+            message.captured.arguments = message.captured.arguments.filter(fits(captures.arguments));
+            message.captured.result = message.captured.result.filter(fits(captures.result));
+            prop_assert_eq!(message, kept, "{}", text);
         }
     }
 
@@ -60,6 +89,7 @@ proptest! {
         length in any::<Index>(),
         is_cut in any::<bool>(),
         limit in prop_oneof![Just(u64::MAX), 0_u64..600],
+        captures in captures(),
         cuts in cuts(),
     ) {
         let mut bytes = text.into_bytes();
@@ -70,9 +100,9 @@ proptest! {
         if is_cut {
             bytes.truncate(length.index(bytes.len()));
         }
-        let whole = scan([bytes.as_slice()], limit);
-        prop_assert_eq!(&whole, &scan(pieces(&bytes, &cuts), limit), "{}", bytes.escape_ascii());
-        prop_assert_eq!(&whole, &scan(bytes.chunks(1), limit), "{}", bytes.escape_ascii());
+        let whole = scan([bytes.as_slice()], limit, captures);
+        prop_assert_eq!(&whole, &scan(pieces(&bytes, &cuts), limit, captures), "{}", bytes.escape_ascii());
+        prop_assert_eq!(&whole, &scan(bytes.chunks(1), limit, captures), "{}", bytes.escape_ascii());
     }
 
     #[test]
@@ -82,13 +112,15 @@ proptest! {
             prop::collection::vec(prop::sample::select(br#"{}[]",:\ue-.019 "id""result""tools""#.to_vec()), 0..300),
         ],
         cuts in cuts(),
+        captures in captures(),
         keep in any::<bool>(),
     ) {
         let mut scanner = Scanner::new(1 << 20);
-        scanner.keep_tools(keep);
+        scanner.capture(captures);
+        scanner.keep_captures(keep);
         for chunk in pieces(&bytes, &cuts) {
             scanner.feed(chunk, &mut |_| {});
-            prop_assert!(scanner.held() <= SMALL_CAPTURES);
+            prop_assert!(scanner.held() <= SMALL_CAPTURES + captures.arguments + captures.result);
         }
         scanner.finish();
         let mut decoder = SseDecoder::new();

@@ -5,7 +5,7 @@ use mcp_tap::protocol::message::{
     Answer, Content, Document, Finding, Message, MessageKind, RequestId, ResultType, TaskStatus, limits,
 };
 use mcp_tap::protocol::method::Method;
-use mcp_tap::protocol::scan::Scanner;
+use mcp_tap::protocol::scan::{Captures, Scanner};
 use mcp_tap::protocol::version::Version;
 
 /// The messages of a document, the same whole and byte by byte.
@@ -411,13 +411,13 @@ fn tools_are_kept_up_to_the_limit_and_only_if_allowed() {
     };
     let run = |size: usize, keep: bool, late: bool| {
         let mut scanner = Scanner::new(u64::MAX);
-        scanner.keep_tools(keep);
+        scanner.keep_captures(keep);
         let mut messages = Vec::new();
         for chunk in document(size).as_bytes().chunks(10_000) {
             scanner.feed(chunk, &mut |message| messages.push(message));
             assert!(scanner.held() <= limits::TOOLS);
             if late {
-                scanner.keep_tools(false);
+                scanner.keep_captures(false);
                 assert_eq!(scanner.held(), 0);
             }
         }
@@ -433,8 +433,65 @@ fn tools_are_kept_up_to_the_limit_and_only_if_allowed() {
 }
 
 #[test]
+fn payload_is_kept_up_to_the_limit_and_only_on_demand() {
+    let text = r#"[{"method":"m","params":{"arguments" : {"a":[1,"}"]} }},{"result": {"content":[{"text":"x"}],"a":1} ,"id":1},{"result":17}]"#;
+    let (arguments, result) = (r#"{"a":[1,"}"]}"#, r#"{"content":[{"text":"x"}],"a":1}"#);
+    let run = |captures: Captures, size: usize, late: bool| {
+        let mut scanner = Scanner::new(u64::MAX);
+        scanner.capture(captures);
+        let mut captured = Vec::new();
+        for chunk in text.as_bytes().chunks(size) {
+            scanner.feed(chunk, &mut |message| {
+                assert_eq!(message.params.arguments.is_some(), message.method.is_some());
+                let captured_now = [message.captured.arguments, message.captured.result];
+                captured.extend(
+                    captured_now.map(|text| text.map(|text| String::from_utf8_lossy(&text).into_owned())),
+                );
+            });
+            // Beside the captures only the text of a key that was cut.
+            assert!(scanner.held() <= captures.arguments + captures.result + 64);
+            if late {
+                scanner.keep_captures(false);
+                assert!(scanner.held() <= 64);
+            }
+        }
+        assert_eq!(scanner.finish(), Document::Batch(3));
+        captured
+    };
+    let all = [Some(arguments), None, None, Some(result), None, Some("17")];
+    let nothing = [None; 6];
+    let cases = [
+        (Captures::default(), false, nothing),
+        (Captures { arguments: arguments.len(), result: result.len() }, false, all),
+        (Captures { arguments: arguments.len(), result: 0 }, false, [all[0], None, None, None, None, None]),
+        (Captures { arguments: 0, result: result.len() }, false, [None, None, None, all[3], None, all[5]]),
+        (
+            Captures { arguments: arguments.len() - 1, result: 2 },
+            false,
+            [None, None, None, None, None, all[5]],
+        ),
+        (Captures { arguments: 1, result: 1 }, false, nothing),
+        (Captures { arguments: 100, result: 100 }, true, nothing),
+    ];
+    for (captures, late, expected) in cases {
+        for size in [1, 7, 30] {
+            let captured = run(captures, size, late);
+            let captured: Vec<_> = captured.iter().map(Option::as_deref).collect();
+            assert_eq!(captured, expected, "{captures:?} by {size}");
+        }
+        if !late {
+            assert_eq!(
+                run(captures, text.len(), late).iter().map(Option::as_deref).collect::<Vec<_>>(),
+                expected
+            );
+        }
+    }
+}
+
+#[test]
 fn unfinished_message_leaves_nothing_to_the_next() {
     let mut scanner = Scanner::new(u64::MAX);
+    scanner.capture(Captures { arguments: 100, result: 100 });
     let mut messages = Vec::new();
     for text in
         [r#"{"id":5,"result":{"isError":true,"tools":[1"#, r#"{"id":5,"params":{"name":"a\u"#, r#"{"id":5,x"#]
@@ -443,7 +500,7 @@ fn unfinished_message_leaves_nothing_to_the_next() {
         assert_ne!(scanner.finish(), Document::Single);
         assert_eq!(scanner.held(), 0);
     }
-    scanner.feed(br#"{"jsonrpc":"2.0","result":{}}"#, &mut |message| messages.push(message));
+    scanner.feed(br#"{"jsonrpc":"2.0","id":1}"#, &mut |message| messages.push(message));
     assert_eq!(scanner.finish(), Document::Single);
-    assert_eq!(messages, [one(r#"{"jsonrpc":"2.0","result":{}}"#)]);
+    assert_eq!(messages, [one(r#"{"jsonrpc":"2.0","id":1}"#)]);
 }

@@ -56,6 +56,15 @@ pub struct Message {
     pub captured: Captured,
 }
 
+impl Message {
+    /// Bytes of raw JSON text that it holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let Captured { arguments, result } = &self.captured;
+        [&self.answer.tools, arguments, result].into_iter().flatten().map(|text| text.len()).sum()
+    }
+}
+
 /// Raw JSON text that is kept only on demand; never more than the scanner was allowed to keep.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Captured {

@@ -7,8 +7,8 @@ use std::fmt;
 use compact_str::CompactString;
 use mcp_tap::protocol::fingerprint::fingerprint;
 use mcp_tap::protocol::message::{
-    Answer, Arguments, Content, Document, Finding, Findings, Implementation, Message, MessageKind, Meta,
-    Params, RequestId, ResultType, Task, TaskStatus, limits,
+    Answer, Arguments, Captured, Content, Document, Finding, Findings, Implementation, Message, MessageKind,
+    Meta, Params, RequestId, ResultType, Task, TaskStatus, limits,
 };
 use mcp_tap::protocol::method::Method;
 use mcp_tap::protocol::splice::{Place, Places, Span};
@@ -181,7 +181,14 @@ fn message(raw: &str, whole: &str, batched: bool) -> Message {
     }
     let places = if method.is_some() { places(&root, whole) } else { Places::default() };
     let size = raw.len() as u64;
-    Message { kind, id, method, params, answer, size, findings, batched, places, ..Message::default() }
+    let captured = Captured {
+        arguments: root
+            .get("params")
+            .and_then(|params| params.get("arguments"))
+            .map(|both| both.raw.as_bytes().into()),
+        result: root.get("result").map(|both| both.raw.as_bytes().into()),
+    };
+    Message { kind, id, method, params, answer, size, findings, batched, places, captured }
 }
 
 /// Where a part of the text stands in it.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::protocol::message::{Document, Message};
+use crate::protocol::message::{Captured, Document, Message};
 use crate::protocol::scan::Scanner;
 use crate::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
 
@@ -49,7 +49,7 @@ pub(super) trait Parse: Send {
     fn held(&self) -> usize;
 
     /// Whether captures may be held.
-    fn keep_tools(&mut self, keep: bool);
+    fn keep_captures(&mut self, keep: bool);
 }
 
 /// A body that is not read has no parser.
@@ -72,7 +72,7 @@ impl Parse for Infallible {
         match *self {}
     }
 
-    fn keep_tools(&mut self, _keep: bool) {
+    fn keep_captures(&mut self, _keep: bool) {
         match *self {}
     }
 }
@@ -134,8 +134,8 @@ impl Parse for Json {
         self.scanner.held()
     }
 
-    fn keep_tools(&mut self, keep: bool) {
-        self.scanner.keep_tools(keep);
+    fn keep_captures(&mut self, keep: bool) {
+        self.scanner.keep_captures(keep);
     }
 }
 
@@ -152,7 +152,7 @@ pub(super) struct Events {
     /// Bytes since the last event.
     seen: u64,
     endpoint: Endpoint,
-    keep_tools: bool,
+    keep_captures: bool,
 }
 
 /// The data of the event under way, for the case that it is the `endpoint` event.
@@ -176,7 +176,7 @@ impl Events {
             limit,
             seen: 0,
             endpoint: Endpoint::Kept(Vec::new()),
-            keep_tools: true,
+            keep_captures: true,
         }
     }
 }
@@ -185,13 +185,13 @@ impl Parse for Events {
     const STREAM: bool = true;
 
     fn feed(&mut self, data: &[u8], found: &mut impl FnMut(Found<'_>)) {
-        let Self { decoder, scanner, waiting, limit, seen, endpoint, keep_tools } = self;
+        let Self { decoder, scanner, waiting, limit, seen, endpoint, keep_captures } = self;
         *seen += data.len() as u64;
         decoder.feed(data, &mut |item| match item {
             SseItem::Data(piece) => {
                 let scanner = scanner.get_or_insert_with(|| {
                     let mut scanner = Box::new(Scanner::new(*limit));
-                    scanner.keep_tools(*keep_tools);
+                    scanner.keep_captures(*keep_captures);
                     scanner
                 });
                 endpoint.keep(piece);
@@ -239,15 +239,17 @@ impl Parse for Events {
     }
 
     fn held(&self) -> usize {
-        let tools = |message: &Message| message.answer.tools.as_ref().map_or(0, |tools| tools.len());
-        let waiting: usize = self.waiting.iter().map(tools).sum();
+        let waiting: usize = self.waiting.iter().map(Message::held).sum();
         self.scanner.as_ref().map_or(0, |scanner| scanner.held()) + waiting
     }
 
-    fn keep_tools(&mut self, keep: bool) {
-        self.keep_tools = keep;
+    fn keep_captures(&mut self, keep: bool) {
+        self.keep_captures = keep;
         if let Some(scanner) = &mut self.scanner {
-            scanner.keep_tools(keep);
+            scanner.keep_captures(keep);
+        }
+        if !keep {
+            self.waiting.iter_mut().for_each(|message| message.captured = Captured::default());
         }
     }
 }

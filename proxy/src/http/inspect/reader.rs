@@ -72,7 +72,7 @@ impl<P: Parse> Reader<P> {
             .extra
             .get_or_insert_with(|| Box::new(Extra { decoding: None, captures: Reservation::empty(budget) }));
         if !extra.captures.resize(held) {
-            self.parser.keep_tools(false);
+            self.parser.keep_captures(false);
             // What it held until now may be gone already; if not, it goes with the message.
             extra.captures.resize(self.parser.held());
         }

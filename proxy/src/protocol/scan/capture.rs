@@ -1,15 +1,28 @@
-//! The two values of which more than their size is kept while their raw text passes: arguments and tools.
+//! The values of which more than their size is kept while their raw text passes: arguments, tools, and on demand the
+//! whole result.
 
 use super::facts::{Facts, Shape};
 use super::path::Slot;
 use crate::protocol::fingerprint::Fingerprint;
-use crate::protocol::message::{Arguments, Finding, limits};
+use crate::protocol::message::{Arguments, Captured, Finding, limits};
 
-/// Takes the raw JSON text of a value that is otherwise skipped.
+/// How many bytes of payload are kept on demand, as raw JSON text: of what is larger, nothing. 0 is the default and
+/// costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Captures {
+    /// `params.arguments`.
+    pub arguments: usize,
+    /// `result`.
+    pub result: usize,
+}
+
+/// Takes the raw JSON text of a value that is otherwise skipped, and that of `result`, whose members are read.
 #[derive(Debug)]
 pub(super) struct Capture {
     raw: Raw,
-    keep_tools: bool,
+    result: Option<Passing>,
+    wanted: Captures,
+    keep: bool,
 }
 
 #[derive(Debug)]
@@ -17,24 +30,90 @@ enum Raw {
     /// Nobody wants the text of this value.
     Nothing,
     Arguments(Fingerprint),
-    Tools(Vec<u8>),
+    KeptArguments(Fingerprint, Kept),
+    Tools(Kept),
+}
+
+/// A text that is kept up to its limit.
+#[derive(Debug)]
+struct Kept {
+    text: Vec<u8>,
+    limit: usize,
+}
+
+/// A value that is kept while its members are read one by one.
+#[derive(Debug)]
+struct Passing {
+    kept: Kept,
+    /// Where in the chunk at hand the part begins that is not kept yet.
+    from: usize,
+    /// Where in the chunk at hand the value ended.
+    until: Option<usize>,
+}
+
+impl Kept {
+    const fn new(limit: usize) -> Self {
+        Self { text: Vec::new(), limit }
+    }
+
+    /// Adds a piece; false when it is too much.
+    fn write(&mut self, bytes: &[u8]) -> bool {
+        let needed = self.text.len() + bytes.len();
+        if needed > self.limit {
+            return false;
+        }
+        if needed > self.text.capacity() {
+            // Doubles, as `Vec` would, but never over the limit.
+            let capacity = needed.next_power_of_two().min(self.limit);
+            self.text.reserve_exact(capacity - self.text.len());
+        }
+        self.text.extend_from_slice(bytes);
+        true
+    }
+
+    fn finish(self) -> Box<[u8]> {
+        self.text.into_boxed_slice()
+    }
 }
 
 impl Capture {
     pub(super) const fn new() -> Self {
-        Self { raw: Raw::Nothing, keep_tools: true }
+        Self { raw: Raw::Nothing, result: None, wanted: Captures { arguments: 0, result: 0 }, keep: true }
     }
 
-    /// A value begins in the slot.
-    pub(super) fn begin(&mut self, slot: Slot, shape: Shape, facts: &mut Facts) {
+    /// From the next value on keeps as much of the payload.
+    pub(super) fn want(&mut self, wanted: Captures) {
+        self.wanted = wanted;
+    }
+
+    /// A value begins in the slot, at this byte of the chunk.
+    #[inline]
+    pub(super) fn begin(&mut self, slot: Slot, shape: Shape, at: usize, facts: &mut Facts) {
+        if matches!(slot, Slot::Arguments | Slot::Tools | Slot::Result) {
+            self.start(slot, shape, at, facts);
+        }
+    }
+
+    fn start(&mut self, slot: Slot, shape: Shape, at: usize, facts: &mut Facts) {
         match slot {
-            Slot::Arguments => self.raw = Raw::Arguments(Fingerprint::new()),
+            Slot::Arguments => {
+                let hash = Fingerprint::new();
+                self.raw = match self.wanted.arguments {
+                    limit if limit > 0 && self.keep => Raw::KeptArguments(hash, Kept::new(limit)),
+                    _ => Raw::Arguments(hash),
+                };
+            }
             Slot::Tools if shape == Shape::Array => {
-                if self.keep_tools {
-                    self.raw = Raw::Tools(Vec::new());
+                if self.keep {
+                    self.raw = Raw::Tools(Kept::new(limits::TOOLS));
                 } else {
                     facts.find(Finding::ToolsTooLarge);
                 }
+            }
+            Slot::Result if self.wanted.result > 0 && self.keep => {
+                // An earlier one of the same key may have come to its chunk's end only after its successor's key.
+                facts.captured().result = None;
+                self.result = Some(Passing { kept: Kept::new(self.wanted.result), from: at, until: None });
             }
             _ => {}
         }
@@ -52,18 +131,17 @@ impl Capture {
         match &mut self.raw {
             Raw::Nothing => {}
             Raw::Arguments(hash) => hash.write(bytes),
-            Raw::Tools(text) if text.len() + bytes.len() <= limits::TOOLS => {
-                let needed = text.len() + bytes.len();
-                if needed > text.capacity() {
-                    // Doubles, as `Vec` would, but never over the limit.
-                    let capacity = needed.next_power_of_two().min(limits::TOOLS);
-                    text.reserve_exact(capacity - text.len());
+            Raw::KeptArguments(hash, kept) => {
+                hash.write(bytes);
+                if !kept.write(bytes) {
+                    self.drop_arguments();
                 }
-                text.extend_from_slice(bytes);
             }
-            Raw::Tools(_) => {
-                self.raw = Raw::Nothing;
-                facts.find(Finding::ToolsTooLarge);
+            Raw::Tools(kept) => {
+                if !kept.write(bytes) {
+                    self.raw = Raw::Nothing;
+                    facts.find(Finding::ToolsTooLarge);
+                }
             }
         }
     }
@@ -77,19 +155,54 @@ impl Capture {
     }
 
     fn keep(&mut self, size: u64, depth: u64, facts: &mut Facts) {
-        match std::mem::replace(&mut self.raw, Raw::Nothing) {
-            Raw::Nothing => {}
-            Raw::Arguments(hash) => {
-                let depth = u32::try_from(depth).unwrap_or(u32::MAX);
-                facts.params().arguments = Some(Arguments { size, depth, hash: hash.finish() });
+        let (hash, kept) = match std::mem::replace(&mut self.raw, Raw::Nothing) {
+            Raw::Nothing => return,
+            Raw::Tools(kept) => {
+                facts.answer().tools = Some(kept.finish());
+                return;
             }
-            Raw::Tools(text) => facts.answer().tools = Some(text.into_boxed_slice()),
+            Raw::Arguments(hash) => (hash, None),
+            Raw::KeptArguments(hash, kept) => (hash, Some(kept)),
+        };
+        let depth = u32::try_from(depth).unwrap_or(u32::MAX);
+        facts.params().arguments = Some(Arguments { size, depth, hash: hash.finish() });
+        if let Some(kept) = kept {
+            facts.captured().arguments = Some(kept.finish());
         }
     }
 
-    /// From now on keeps the text of tools, or does not; what is already kept goes too.
-    pub(super) fn keep_tools(&mut self, keep: bool, facts: &mut Facts) {
-        self.keep_tools = keep;
+    /// `result` ended before this byte of the chunk.
+    pub(super) fn end_result(&mut self, end: usize) {
+        if let Some(result) = &mut self.result {
+            result.until = Some(end);
+        }
+    }
+
+    /// Takes what there is of `result` in the chunk: before the message is given away, and at the end of each chunk.
+    #[inline]
+    pub(super) fn settle(&mut self, chunk: &[u8], facts: &mut Facts) {
+        if self.result.is_some() {
+            self.take_result(chunk, facts);
+        }
+    }
+
+    fn take_result(&mut self, chunk: &[u8], facts: &mut Facts) {
+        let Some(mut result) = self.result.take() else { return };
+        let piece = chunk.get(result.from..result.until.unwrap_or(chunk.len())).unwrap_or_default();
+        if !result.kept.write(piece) {
+            return;
+        }
+        if result.until.is_some() {
+            facts.captured().result = Some(result.kept.finish());
+        } else {
+            result.from = 0;
+            self.result = Some(result);
+        }
+    }
+
+    /// From now on keeps texts, or does not; what is already kept goes too.
+    pub(super) fn keep_captures(&mut self, keep: bool, facts: &mut Facts) {
+        self.keep = keep;
         if keep {
             return;
         }
@@ -100,15 +213,31 @@ impl Capture {
         if facts.answer().tools.take().is_some() || unfinished {
             facts.find(Finding::ToolsTooLarge);
         }
+        self.drop_arguments();
+        self.result = None;
+        *facts.captured() = Captured::default();
+    }
+
+    /// Goes on without the text of arguments.
+    fn drop_arguments(&mut self) {
+        self.raw = match std::mem::replace(&mut self.raw, Raw::Nothing) {
+            Raw::KeptArguments(hash, _) => Raw::Arguments(hash),
+            other => other,
+        };
     }
 
     /// Drops what was kept of an unfinished value.
     pub(super) fn reset(&mut self) {
         self.raw = Raw::Nothing;
+        self.result = None;
     }
 
     /// Bytes of memory in use.
     pub(super) fn held(&self) -> usize {
-        if let Raw::Tools(text) = &self.raw { text.capacity() } else { 0 }
+        let raw = match &self.raw {
+            Raw::Nothing | Raw::Arguments(_) => 0,
+            Raw::KeptArguments(_, kept) | Raw::Tools(kept) => kept.text.capacity(),
+        };
+        raw + self.result.as_ref().map_or(0, |result| result.kept.text.capacity())
     }
 }

@@ -7,8 +7,8 @@ use super::path::Slot;
 use super::text::capped;
 use crate::protocol::fingerprint::fingerprint;
 use crate::protocol::message::{
-    Answer, Content, Finding, Implementation, Message, MessageKind, Params, RequestId, ResultType, Task,
-    TaskStatus, limits,
+    Answer, Captured, Content, Finding, Implementation, Message, MessageKind, Params, RequestId, ResultType,
+    Task, TaskStatus, limits,
 };
 use crate::protocol::method::Method;
 use crate::protocol::splice::{Place, Places, Span};
@@ -263,6 +263,11 @@ impl Facts {
     }
 
     /// As [`Facts::params`].
+    pub(super) fn captured(&mut self) -> &mut Captured {
+        &mut self.message.captured
+    }
+
+    /// As [`Facts::params`].
     pub(super) fn answer(&mut self) -> &mut Answer {
         &mut self.message.answer
     }
@@ -277,6 +282,7 @@ impl Facts {
             Slot::Params => {
                 self.message.params = Params::default();
                 self.message.places = Places { twice: true, ..Places::default() };
+                self.message.captured.arguments = None;
             }
             Slot::Error => {
                 self.has_error = false;
@@ -285,6 +291,7 @@ impl Facts {
             Slot::Result => {
                 let code = self.message.answer.code;
                 self.message.answer = Answer { code, ..Answer::default() };
+                self.message.captured.result = None;
                 self.has_result = false;
                 self.result = ResultFacts::default();
             }
@@ -299,12 +306,15 @@ impl Facts {
     }
 
     fn forget_in_params(&mut self, slot: Slot) {
-        let Message { params, places, .. } = &mut self.message;
+        let Message { params, places, captured, .. } = &mut self.message;
         places.twice |= matches!(slot, Slot::ParamsMeta | Slot::TraceParent | Slot::TraceState);
         match slot {
             Slot::Name => params.name = None,
             Slot::Uri => params.uri = None,
-            Slot::Arguments => params.arguments = None,
+            Slot::Arguments => {
+                params.arguments = None;
+                captured.arguments = None;
+            }
             Slot::ParamsVersion => params.protocol_version = None,
             Slot::ParamsClient => params.client = None,
             Slot::CancelledId => params.cancelled = None,
@@ -394,9 +404,9 @@ impl Facts {
         message
     }
 
-    /// Bytes of memory that the message holds for `result.tools`.
+    /// Bytes of memory that the message's captures hold.
     pub(super) fn held(&self) -> usize {
-        self.message.answer.tools.as_ref().map_or(0, |tools| tools.len())
+        self.message.held()
     }
 
     /// Starts afresh, also in the middle of a message.

@@ -126,7 +126,7 @@ impl Scanner {
         };
         if self.slot != Slot::Unread {
             self.facts.begin(self.slot, self.shape);
-            self.capture.begin(self.slot, self.shape, &mut self.facts);
+            self.capture.begin(self.slot, self.shape, at, &mut self.facts);
         }
         let context = match self.shape {
             Shape::Object => self.slot.object(),
@@ -257,6 +257,7 @@ impl Scanner {
             Context::Element => self.facts.sized(Slot::Element, Shape::Object, span),
             Context::Params => self.facts.place_params(span, empty),
             Context::ParamsMeta => self.facts.place_meta(span, empty),
+            Context::Result => self.capture.end_result(at + 1),
             _ => {}
         }
         self.leave(at + 1)
@@ -271,6 +272,7 @@ impl Scanner {
             self.capture.end(span.end - span.start, depth, &mut self.facts);
             match self.slot {
                 Slot::Message => self.message(span),
+                Slot::Result => self.capture.end_result(end),
                 Slot::Document => self.document = Document::Scalar,
                 _ => {}
             }

@@ -1,8 +1,8 @@
 //! JSON-RPC bytes to [`Message`]s: a push scanner that reads only the members that telemetry needs.
 //!
 //! It takes a document in chunks of any size, cut anywhere, never looks back, never recurses, and keeps constant
-//! memory: texts up to their caps (`message::limits`), everything else as sizes and hashes, and the one large thing,
-//! `result.tools`, only while [`Scanner::keep_tools`] allows it.
+//! memory: texts up to their caps (`message::limits`), everything else as sizes and hashes, and what may be large,
+//! `result.tools` and the payload asked for by [`Scanner::capture`], only while [`Scanner::keep_captures`] allows it.
 //!
 //! Decisions where JSON leaves room:
 //! - The last of equal keys counts, and what the earlier ones brought is void, with all below it.
@@ -24,6 +24,7 @@ mod skip;
 mod text;
 
 use capture::Capture;
+pub use capture::Captures;
 use facts::{Facts, Shape};
 use number::ScalarReader;
 use path::{Context, DEPTH, Slot};
@@ -150,9 +151,11 @@ impl Scanner {
         while at < bytes.len() {
             at = self.walk(bytes, at);
             if let Some(span) = self.ready.take() {
+                self.capture.settle(bytes, &mut self.facts);
                 emit(self.facts.complete(span, matches!(self.document, Document::Batch(_))));
             }
         }
+        self.capture.settle(bytes, &mut self.facts);
         self.offset += bytes.len() as u64;
         if bytes.len() < chunk.len() && !matches!(self.state, State::Stopped(_)) {
             self.stop(Document::TooLarge);
@@ -190,10 +193,16 @@ impl Scanner {
         self.capture.held() + self.facts.held() + self.text.held()
     }
 
-    /// Whether `result.tools` is kept (it is at first). When it is not, what is held of it goes at once, and messages
-    /// that have it get [`Finding::ToolsTooLarge`](super::message::Finding::ToolsTooLarge).
-    pub fn keep_tools(&mut self, keep: bool) {
-        self.capture.keep_tools(keep, &mut self.facts);
+    /// From the next document on keeps payload of its messages ([`Message::captured`]); nothing at first.
+    pub fn capture(&mut self, captures: Captures) {
+        self.capture.want(captures);
+    }
+
+    /// Whether `result.tools` and the payload that was asked for are kept (they are at first). When they are not, what
+    /// is held of them goes at once, and messages with `result.tools` get
+    /// [`Finding::ToolsTooLarge`](super::message::Finding::ToolsTooLarge).
+    pub fn keep_captures(&mut self, keep: bool) {
+        self.capture.keep_captures(keep, &mut self.facts);
     }
 
     /// Reads on from `at` until a message is complete or nothing is left, and returns where that is.
