@@ -7,6 +7,7 @@ mod json_oracle;
 use mcp_tap::protocol::fingerprint::fingerprint;
 use mcp_tap::protocol::message::{Document, Message, limits};
 use mcp_tap::protocol::scan::{Captures, Scanner};
+use mcp_tap::protocol::splice::{Place, Places, Span};
 use mcp_tap::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
 use mcp_tap::protocol::traceparent::{TraceParent, TraceState};
 use proptest::prelude::*;
@@ -48,6 +49,21 @@ fn captures() -> impl Strategy<Value = Captures> {
     (0_usize..60, 0_usize..200).prop_map(|(arguments, result)| Captures { arguments, result })
 }
 
+/// Whatever is written at these places, is written where it may be.
+fn places_are_in(bytes: &[u8], places: &Places) {
+    let part = |span: Span| &bytes[span.start as usize..span.end as usize];
+    for place in [places.message, places.params, places.meta] {
+        if let Place::Object { span, empty } = place {
+            let inside = part(span).strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+            assert_eq!(empty, inside.expect("an object").trim_ascii().is_empty());
+        }
+    }
+    for span in [places.traceparent, places.tracestate].into_iter().flatten() {
+        let value = part(span);
+        assert!(!value.is_empty() && value.trim_ascii() == value, "{}", value.escape_ascii());
+    }
+}
+
 fn cuts() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..6)
 }
@@ -74,10 +90,10 @@ proptest! {
     ) {
         let (all, _) = scan([text.as_bytes()], u64::MAX, ALL);
         let (some, _) = scan(pieces(text.as_bytes(), &cuts), u64::MAX, captures);
-        let fits = |limit| move |text: &Box<[u8]>| limit > 0 && text.len() <= limit;
+        let fits = |length: usize, limit: usize| limit > 0 && length <= limit;
         for (mut message, kept) in all.into_iter().zip(some) {
-            message.captured.arguments = message.captured.arguments.filter(fits(captures.arguments));
-            message.captured.result = message.captured.result.filter(fits(captures.result));
+            message.captured.arguments = message.captured.arguments.filter(|text| fits(text.len(), captures.arguments));
+            message.captured.result = message.captured.result.filter(|text| fits(text.len(), captures.result));
             prop_assert_eq!(message, kept, "{}", text);
         }
     }
@@ -101,6 +117,9 @@ proptest! {
             bytes.truncate(length.index(bytes.len()));
         }
         let whole = scan([bytes.as_slice()], limit, captures);
+        for message in &whole.0 {
+            places_are_in(&bytes, &message.places);
+        }
         prop_assert_eq!(&whole, &scan(pieces(&bytes, &cuts), limit, captures), "{}", bytes.escape_ascii());
         prop_assert_eq!(&whole, &scan(bytes.chunks(1), limit, captures), "{}", bytes.escape_ascii());
     }

@@ -75,12 +75,31 @@ fn applied(edits: &[Edit], chunks: &[Bytes]) -> Vec<u8> {
     after.concat()
 }
 
+/// Writes [`PARENT`] into each message without a list, with an empty one, and with `a="\`: (message, without, with).
+fn check(cases: &[(String, String, String)]) {
+    let state = list(r#"a="\"#);
+    for (text, without, with) in cases {
+        for (state, expected) in
+            [(None, &without), (Some(TraceState::default()), &without), (Some(state.clone()), &with)]
+        {
+            let mut edits = Vec::new();
+            splice::write(&one(text), &PARENT, state.as_ref(), &mut edits).expect("a place for it");
+            for cut in 0..=text.len() {
+                let written = applied(&edits, &pieces(text.as_bytes(), &[cut]));
+                assert_eq!(
+                    written.escape_ascii().to_string(),
+                    expected.as_bytes().escape_ascii().to_string(),
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
-fn context_goes_where_it_belongs() {
-    let old = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+fn context_that_is_missing_goes_to_the_front() {
     let parent = format!(r#""traceparent":"{WRITTEN}""#);
     let full = format!(r#"{parent},"tracestate":"a=\"\\""#);
-    // (message, without a list, with one)
     let cases = [
         (
             r#"{"method":"m"}"#.to_owned(),
@@ -107,7 +126,16 @@ fn context_goes_where_it_belongs() {
             format!(r#"{{"params":{{"_meta":{{{parent}, "a":1}}}},"method":"m"}}"#),
             format!(r#"{{"params":{{"_meta":{{{full}, "a":1}}}},"method":"m"}}"#),
         ),
-        // A `traceparent` of any kind gives way in its place; the list that came with it is not ours.
+    ];
+    check(&cases);
+}
+
+#[test]
+fn context_that_is_there_gives_way_in_its_place() {
+    let old = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let parent = format!(r#""traceparent":"{WRITTEN}""#);
+    let cases = [
+        // The list that came with it is not ours.
         (
             format!(r#"{{"method":"m","params":{{"_meta":{{"traceparent" : "{old}" }}}}}}"#),
             format!(r#"{{"method":"m","params":{{"_meta":{{"traceparent" : "{WRITTEN}" }}}}}}"#),
@@ -139,23 +167,7 @@ fn context_goes_where_it_belongs() {
             ),
         ),
     ];
-    let state = list(r#"a="\"#);
-    for (text, without, with) in cases {
-        for (state, expected) in
-            [(None, &without), (Some(TraceState::default()), &without), (Some(state.clone()), &with)]
-        {
-            let mut edits = Vec::new();
-            splice::write(&one(&text), &PARENT, state.as_ref(), &mut edits).expect("a place for it");
-            for cut in 0..=text.len() {
-                let written = applied(&edits, &pieces(text.as_bytes(), &[cut]));
-                assert_eq!(
-                    written.escape_ascii().to_string(),
-                    expected.as_bytes().escape_ascii().to_string(),
-                    "{text}"
-                );
-            }
-        }
-    }
+    check(&cases);
 }
 
 #[test]

@@ -86,7 +86,6 @@ impl Facts {
         let is_object = shape == Shape::Object;
         let is_container = is_object || shape == Shape::Array;
         match slot {
-            // Objects get their place when they end.
             Slot::Params if !is_object => places.params = Place::Other,
             Slot::ParamsMeta if !is_object => places.meta = Place::Other,
             Slot::Result => self.has_result = true,
@@ -241,14 +240,9 @@ impl Facts {
         }
     }
 
-    /// Where `params` stands.
-    pub(super) fn place_params(&mut self, span: Span, empty: bool) {
-        self.message.places.params = Place::Object { span, empty };
-    }
-
-    /// Where `params._meta` stands.
-    pub(super) fn place_meta(&mut self, span: Span, empty: bool) {
-        self.message.places.meta = Place::Object { span, empty };
+    /// The places of the message, of which those of objects are known when they end.
+    pub(super) fn places(&mut self) -> &mut Places {
+        &mut self.message.places
     }
 
     /// Where the value in the slot, which is one that trace context is written to, stands.
@@ -307,7 +301,7 @@ impl Facts {
 
     fn forget_in_params(&mut self, slot: Slot) {
         let Message { params, places, captured, .. } = &mut self.message;
-        places.twice |= matches!(slot, Slot::ParamsMeta | Slot::TraceParent | Slot::TraceState);
+        places.twice |= slot.is_context();
         match slot {
             Slot::Name => params.name = None,
             Slot::Uri => params.uri = None,

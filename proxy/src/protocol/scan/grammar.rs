@@ -9,7 +9,7 @@ use super::path::{Context, LONGEST_KEY, Slot};
 use super::text::plain;
 use super::{DEEP, Frame, Scanner, State};
 use crate::protocol::message::{Document, Finding};
-use crate::protocol::splice::Span;
+use crate::protocol::splice::{Place, Span};
 
 /// U+FEFF in UTF-8.
 const MARK: &[u8; 3] = b"\xef\xbb\xbf";
@@ -255,8 +255,8 @@ impl Scanner {
         match context {
             Context::Message => self.message(span),
             Context::Element => self.facts.sized(Slot::Element, Shape::Object, span),
-            Context::Params => self.facts.place_params(span, empty),
-            Context::ParamsMeta => self.facts.place_meta(span, empty),
+            Context::Params => self.facts.places().params = Place::Object { span, empty },
+            Context::ParamsMeta => self.facts.places().meta = Place::Object { span, empty },
             Context::Result => self.capture.end_result(at + 1),
             _ => {}
         }
