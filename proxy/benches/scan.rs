@@ -5,22 +5,22 @@
 //! Measured 2026-11-22, Rust 1.95, 2 shared cores of an Intel Xeon (x86-64, no target features), busy machine:
 //!
 //! ```text
-//! scan  request, whole                            323 B          442 ns     0.73 GB/s
-//! scan  modern request, whole                     357 B          555 ns     0.64 GB/s
-//! scan  text result 400 B, whole                  390 B          267 ns     1.46 GB/s
-//! scan  object result 400 B, whole                396 B          318 ns     1.25 GB/s
-//! scan  text result 10 kB, whole                10090 B         1478 ns     6.83 GB/s
-//! scan  text result 10 kB, 1400 B               10090 B         1461 ns     6.91 GB/s
-//! scan  object result 10 kB, whole               9156 B         3364 ns     2.72 GB/s
-//! scan  object result 10 kB, 1400 B              9156 B         3577 ns     2.56 GB/s
-//! scan  text result 1 MB, whole               1000090 B       129857 ns     7.70 GB/s
-//! scan  text result 1 MB, 1400 B              1000090 B       144649 ns     6.91 GB/s
-//! scan  object result 1 MB, whole             1009886 B       350037 ns     2.89 GB/s
-//! scan  object result 1 MB, 1400 B            1009886 B       397954 ns     2.54 GB/s
-//! sse   4000 events of 250 B, 1400 B          1172000 B          106 ns     2.77 GB/s
-//! sse   one event of 900 kB, 1400 B            900123 B        21894 ns    41.11 GB/s
-//! both  4000 events of 250 B, 1400 B          1172000 B          411 ns     0.71 GB/s
-//! both  one event of 900 kB, 1400 B            900123 B       144078 ns     6.25 GB/s
+//! scan  request, whole                            323 B          455 ns     0.71 GB/s
+//! scan  modern request, whole                     357 B          569 ns     0.63 GB/s
+//! scan  text result 400 B, whole                  390 B          295 ns     1.32 GB/s
+//! scan  object result 400 B, whole                396 B          341 ns     1.16 GB/s
+//! scan  text result 10 kB, whole                10090 B         1511 ns     6.68 GB/s
+//! scan  text result 10 kB, 1400 B               10090 B         1478 ns     6.83 GB/s
+//! scan  object result 10 kB, whole               9156 B         3409 ns     2.69 GB/s
+//! scan  object result 10 kB, 1400 B              9156 B         3778 ns     2.42 GB/s
+//! scan  text result 1 MB, whole               1000090 B       129378 ns     7.73 GB/s
+//! scan  text result 1 MB, 1400 B              1000090 B       143937 ns     6.95 GB/s
+//! scan  object result 1 MB, whole             1009886 B       349884 ns     2.89 GB/s
+//! scan  object result 1 MB, 1400 B            1009886 B       406469 ns     2.48 GB/s
+//! sse   4000 events of 250 B, 1400 B          1172000 B          108 ns     2.73 GB/s
+//! sse   one event of 900 kB, 1400 B            900123 B        21852 ns    41.19 GB/s
+//! both  4000 events of 250 B, 1400 B          1172000 B          432 ns     0.68 GB/s
+//! both  one event of 900 kB, 1400 B            900123 B       145602 ns     6.18 GB/s
 //! ```
 //!
 //! The byte loop that the 64-byte blocks of `skip.rs` replaced read objects at about 1 GB/s.
