@@ -212,7 +212,8 @@ pub struct HttpRecord {
 pub struct HttpTrace {
     /// Its context.
     pub trace: Trace,
-    /// The path without the query, capped; only of exchanges that carry no MCP, for there a path may hold a session id.
+    /// The path without the query, capped; only of exchanges that carry no MCP, and were read, for there
+    /// a path may hold a session id.
     pub path: Option<CompactString>,
 }
 

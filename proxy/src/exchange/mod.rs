@@ -40,6 +40,12 @@
 //!   since the request was counted.
 //! - **`subscriptions/listen`** succeeds when it is acknowledged; the rest is a standing stream. GET streams stand too.
 //!
+//! # Traces
+//!
+//! Where [`Settings::trace`] is set, every operation begins its spans when it is drafted ([`trace`],
+//! `http_call/tracing.rs`), and [`Handle::forward`] says what the server is to be told of them. Else nothing of it is
+//! read, made or written.
+//!
 //! # What is a guess
 //!
 //! A response that cannot be read, but has a 2xx status and came to its end, counts as success. Every such response

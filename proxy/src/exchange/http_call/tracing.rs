@@ -268,7 +268,9 @@ impl HttpCall {
         }
         // What is found in the rest of the body still refers to it.
         let trace = tracing.http.as_ref().filter(|http| http.used)?.trace.clone();
-        let path = (!self.mcp).then(|| std::mem::take(&mut tracing.path));
+        // What could not be read may be MCP, too.
+        let plain = !self.mcp && !self.request_unread && self.scope.is_none();
+        let path = plain.then(|| std::mem::take(&mut tracing.path));
         Some(Box::new(HttpTrace { trace, path }))
     }
 }

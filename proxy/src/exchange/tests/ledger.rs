@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::reading::messages;
+use super::spans::traced;
 use super::transcript::{Player, head_of};
 use crate::clock;
 use crate::exchange::event::{EndReason, Event, NotInspected, OperationKind, Sink};
+use crate::exchange::trace::{Propagate, Trust};
 use crate::exchange::{AnswerShape, Connection, Exchange, Handle, HttpMethod, Settings, Sizes};
 use crate::fault::TransportFailure;
 use crate::protocol::fingerprint::fingerprint;
@@ -50,7 +52,7 @@ const TARGETS: [&str; 8] = [
     "/mcp session=s1",
     "/mcp session=s2",
     "/m1",
-    "/mcp version=2026-07-28 method=tools/call name=echo",
+    "/mcp version=2026-07-28 method=tools/call name=echo traceparent=7.5.01",
 ];
 
 const REQUESTS: [&str; 14] = [
@@ -66,7 +68,7 @@ const REQUESTS: [&str; 14] = [
     "error 2 -32601",
     r#"request 4 tools/call {"name":"t","task":{}}"#,
     r#"modern 5 tasks/get {"taskId":"t"}"#,
-    "request 6 tools/list",
+    "request 6 tools/list @8.6.01",
     r#"{"not":"mcp"}"#,
 ];
 
@@ -114,7 +116,7 @@ fn open(exchange: &Exchange, connection: &Connection, random: &mut Random, at: I
 /// Something happens to an exchange; whether it was its end.
 fn step(running: &mut Running, random: &mut Random, at: Instant) -> bool {
     let handle = &running.handle;
-    match random.below(12) {
+    match random.below(13) {
         0..=2 => {
             let (messages, document) = messages(random.pick(&REQUESTS));
             messages.into_iter().for_each(|message| handle.request_message(message, at));
@@ -139,6 +141,7 @@ fn step(running: &mut Running, random: &mut Random, at: Instant) -> bool {
             messages.into_iter().for_each(|message| handle.response_message(message, at));
             answered(running, random, document, at);
         }
+        12 => drop(handle.forward(at)),
         9 => handle.response_not_inspected(random.pick(&NotInspected::ALL), at),
         10 if random.below(4) == 0 => handle.no_response(TransportFailure::Refused, at),
         _ => {
@@ -193,7 +196,18 @@ fn mix(exchange: &Exchange, start: Instant, seed: u64, steps: u64) -> usize {
     opened
 }
 
-fn small() -> Settings {
+/// All settings that a mix is played with: with and without bounds that it reaches, with and without traces.
+fn all_settings() -> [Settings; 4] {
+    let plain = Settings::default;
+    [
+        plain(),
+        small(plain()),
+        traced(Propagate::Full, Trust::Continue),
+        small(traced(Propagate::Header, Trust::Link)),
+    ]
+}
+
+fn small(settings: Settings) -> Settings {
     Settings {
         operations_per_exchange: 8,
         open: 12,
@@ -207,7 +221,7 @@ fn small() -> Settings {
         answer_wait: Duration::from_secs(60),
         session_idle: Duration::from_secs(10),
         task_ttl: Duration::from_secs(10),
-        ..Settings::default()
+        ..settings
     }
 }
 
@@ -215,7 +229,8 @@ fn small() -> Settings {
 fn everything_that_begins_ends_once_and_the_parts_sum_up() {
     let mut requests = 0;
     for seed in 0..40 {
-        let settings = if seed % 2 == 0 { Settings::default() } else { small() };
+        let settings = all_settings()[seed as usize % 4].clone();
+        let makes_traces = settings.trace.is_some();
         let mut player = Player::new(settings);
         player.balance.opened = mix(&player.exchange, player.start, seed, 3000);
         player.exchange.expire(player.start + Duration::from_secs(48 * 3600));
@@ -223,6 +238,11 @@ fn everything_that_begins_ends_once_and_the_parts_sum_up() {
         assert_eq!(left, Sizes::default(), "seed {seed}: what nobody waits for any more");
         let balance = player.finish();
         assert!(balance.failures > 0 && balance.interim > 0, "seed {seed}: {balance:?}");
+        let spans = balance.spans.len();
+        assert!(
+            if makes_traces { spans > 2 * balance.requests } else { spans == 0 },
+            "seed {seed}: {spans} spans"
+        );
         requests += balance.requests;
     }
     assert!(requests > 10_000, "a mix worth its name: {requests}");
@@ -231,7 +251,7 @@ fn everything_that_begins_ends_once_and_the_parts_sum_up() {
 #[test]
 fn the_ledger_holds_when_exchanges_meet_on_several_threads() {
     for round in 0..10 {
-        let settings = if round % 2 == 0 { Settings::default() } else { small() };
+        let settings = all_settings()[round as usize % 4].clone();
         let mut player = Player::new(settings);
         let (exchange, start) = (&player.exchange, player.start);
         player.balance.opened = std::thread::scope(|scope| {

@@ -2,17 +2,24 @@
 //!
 //! `call 1 echo`, `request 1 ping {params}`, `modern 1 tools/call {params}` (with the `_meta` of 2026-07-28 from a
 //! client "agent"), `notify ping {params}`, `result 1 {result}`, `error null -32600`. Several, parted by ` ; `, are a
-//! batch.
+//! batch, and so is one behind `batch `. At the end of a message ` @7.5.01` puts a `traceparent` into its `_meta`, and
+//! ` @7.5.01,a=1` a `tracestate`, too (`spans.rs`); ` @null` is `null`.
 
 use serde_json::{Value, json};
 
 use crate::protocol::message::{Document, Message};
 use crate::protocol::scan::Scanner;
 
+use super::spans::spelled;
+
 /// The messages of a text, and what kind of document it is.
 pub(super) fn messages(text: &str) -> (Vec<Message>, Document) {
+    let (batch, text) = match text.strip_prefix("batch ") {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
     let mut json: Vec<String> = text.split(" ; ").map(written_out).collect();
-    let json = if json.len() == 1 { json.remove(0) } else { format!("[{}]", json.join(",")) };
+    let json = if json.len() == 1 && !batch { json.remove(0) } else { format!("[{}]", json.join(",")) };
     let mut scanner = Scanner::new(u64::MAX);
     let mut messages = Vec::new();
     scanner.feed(json.as_bytes(), &mut |message| messages.push(message));
@@ -21,7 +28,19 @@ pub(super) fn messages(text: &str) -> (Vec<Message>, Document) {
 
 /// The JSON of one message; what is JSON already stays as it is spelled.
 fn written_out(text: &str) -> String {
-    if text.starts_with(['{', '[']) { text.to_owned() } else { long_form(text).to_string() }
+    if text.starts_with(['{', '[']) {
+        return text.to_owned();
+    }
+    let Some((text, context)) = text.rsplit_once(" @") else { return long_form(text).to_string() };
+    let mut message = long_form(text);
+    let meta = &mut message["params"]["_meta"];
+    let (parent, state) =
+        context.split_once(',').map_or((context, None), |(parent, state)| (parent, Some(state)));
+    meta["traceparent"] = if parent == "null" { Value::Null } else { spelled(parent).into() };
+    if let Some(state) = state {
+        meta["tracestate"] = state.into();
+    }
+    message.to_string()
 }
 
 fn long_form(text: &str) -> Value {

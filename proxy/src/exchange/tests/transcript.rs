@@ -4,6 +4,8 @@
 //! 0 A POST /mcp session=s1         opens exchange A at second 0 (session= version= method= name= last= caller=)
 //! 0 A > {"jsonrpc":"2.0",…}        request body (an object, or an array for a batch), then its end
 //! 0 A >! too_large                 the request body is not inspected
+//! 0 A forward                      the request goes on to the server; shows what it is told
+//! 0 A ids                          shows the ids for log lines
 //! 1 A < 200 json                   response head (json, sse, untyped, other; session=)
 //! 1 A < {"jsonrpc":"2.0",…}        a JSON body with its end, or one SSE event (id=e1 {…}, or id=e1 alone)
 //! 1 A < endpoint /messages         an SSE event `endpoint`
@@ -16,7 +18,7 @@
 //! 9 close                          the process ends
 //! ```
 //!
-//! How a message is written, `reading.rs` says.
+//! How a message is written, `reading.rs` says; how contexts are, `spans.rs`.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -35,6 +37,7 @@ use crate::protocol::outcome::Ending;
 use crate::protocol::sse::{EventName, SseEvent};
 
 use super::reading::messages;
+use super::spans::{Spans, contexts_of, log_ids, outgoing, show, show_http};
 
 /// Keeps all events.
 #[derive(Default)]
@@ -76,10 +79,12 @@ pub(super) struct Balance {
     pub(super) failures: usize,
     pub(super) faults: usize,
     pub(super) interim: usize,
+    pub(super) spans: Spans,
 }
 
 impl Balance {
     fn count(&mut self, event: &Event) {
+        self.spans.count(event);
         match event {
             Event::OperationStarted => self.started += 1,
             Event::OperationEnded(operation) if operation.kind == OperationKind::Request => {
@@ -115,16 +120,22 @@ impl Player {
 
     /// Plays a script.
     pub(super) fn run(&mut self, script: &str) {
-        script.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| self.step(line));
+        script.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| {
+            self.step(line);
+        });
     }
 
-    /// Plays a script; the events, one a line.
+    /// Plays a script; the events, one a line, and what was asked for.
     pub(super) fn play(&mut self, script: &str) -> String {
-        self.run(script);
-        self.events().iter().filter_map(|event| self.render(event)).fold(String::new(), |mut all, line| {
-            let _ = writeln!(all, "{line}");
-            all
-        })
+        let mut all = String::new();
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let shown = self.step(line);
+            let events = self.events();
+            for line in shown.into_iter().chain(events.iter().filter_map(|event| self.render(event))) {
+                let _ = writeln!(all, "{line}");
+            }
+        }
+        all
     }
 
     /// What comes next comes on another connection; exchanges that are open keep theirs.
@@ -160,6 +171,7 @@ impl Player {
         assert!(balance.connections.values().all(|count| *count == 0), "{:?}", balance.connections);
         assert_eq!(balance.results + balance.interim, balance.requests, "each request has one result");
         assert_eq!(balance.faults, balance.failures, "each failure has one fault");
+        balance.spans.check();
         balance
     }
 
@@ -167,22 +179,30 @@ impl Player {
         self.start + Duration::from_secs_f64(seconds.parse().expect("a line begins with seconds"))
     }
 
-    fn step(&mut self, line: &str) {
+    /// Plays a line; what it asked for.
+    fn step(&mut self, line: &str) -> Option<String> {
         let (seconds, rest) = line.split_once(' ').expect("seconds, then what");
         let at = self.at(seconds);
         match rest {
-            "expire" => return self.exchange.expire(at),
-            "close" => return self.exchange.close(at),
-            _ => {}
+            "expire" => self.exchange.expire(at),
+            "close" => self.exchange.close(at),
+            rest => return self.exchange_step(rest, at),
         }
+        None
+    }
+
+    fn exchange_step(&mut self, rest: &str, at: Instant) -> Option<String> {
         let mut words = rest.splitn(3, ' ');
         let (who, verb) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let what = words.next().unwrap_or_default();
         if matches!(verb, "GET" | "POST" | "DELETE") {
-            return self.open(who, verb, what, at);
+            self.open(who, verb, what, at);
+            return None;
         }
         let (handle, shape) = self.handles.get(who).cloned().expect("an open exchange");
         match verb {
+            "forward" => return Some(format!("{who} sends {}", outgoing(handle.forward(at).as_ref()))),
+            "ids" => return Some(format!("{who} is {}", log_ids(handle.trace_ids()))),
             ">" => request(&handle, what, at),
             ">!" => handle.request_not_inspected(reason(what), at),
             "<" if what.starts_with(|sign: char| sign.is_ascii_digit()) => {
@@ -195,6 +215,7 @@ impl Player {
             "end" => handle.end(end_reason(what), at),
             other => panic!("no such verb: {other}"),
         }
+        None
     }
 
     fn open(&mut self, who: &str, verb: &str, what: &str, at: Instant) {
@@ -219,8 +240,8 @@ impl Player {
             Event::OperationStarted
             | Event::ConnectionOpened
             | Event::ConnectionIdentified { .. }
-            | Event::ConnectionClosed { .. }
-            | Event::HttpEnded(_) => return None,
+            | Event::ConnectionClosed { .. } => return None,
+            Event::HttpEnded(record) => return show_http(record, |at| self.seconds(at)),
             Event::OperationEnded(operation) => self.operation(operation),
             Event::SessionStarted { client } => format!("session of {} starts", name(client)),
             Event::SessionEnded(record) => format!(
@@ -276,26 +297,30 @@ impl Player {
                 line.push_str(text);
             }
         }
+        if let Some(trace) = &operation.trace {
+            let _ = write!(line, " | {}", show(trace, |at| self.seconds(at)));
+        }
         line
     }
 }
 
 /// Opens with the head that the text says: the target, then headers.
 pub(super) fn head_of<T>(method: HttpMethod, text: &str, open: impl FnOnce(&RequestHead<'_>) -> T) -> T {
-    let mut words = text.split(' ');
-    let target = words.next().unwrap_or_default();
-    let options: HashMap<_, _> = words.filter_map(|word| word.split_once('=')).collect();
+    let words: Vec<_> = text.split(' ').collect();
+    let options: HashMap<_, _> = words.iter().filter_map(|word| word.split_once('=')).collect();
     let header = |name: &str| options.get(name).map(|value| value.as_bytes());
-    open(&RequestHead {
-        context: crate::exchange::trace::ContextHeaders::default(),
-        method,
-        target,
-        session: header("session"),
-        protocol_version: header("version"),
-        mcp_method: header("method"),
-        mcp_name: header("name"),
-        last_event_id: header("last"),
-        caller: header("caller"),
+    contexts_of(&words, |context| {
+        open(&RequestHead {
+            method,
+            target: words[0],
+            session: header("session"),
+            protocol_version: header("version"),
+            mcp_method: header("method"),
+            mcp_name: header("name"),
+            last_event_id: header("last"),
+            caller: header("caller"),
+            context,
+        })
     })
 }
 
@@ -418,7 +443,12 @@ fn response(handle: &Handle, shape: AnswerShape, what: &str, at: Instant) {
 /// Plays a transcript with these settings and compares the events, line by line.
 pub(super) fn check_with(settings: Settings, title: &str, script: &str, expected: &str) {
     let mut player = Player::new(settings);
-    let events = player.play(script);
+    same(&player.play(script), expected, title);
+    player.finish();
+}
+
+/// Compares events line by line.
+pub(super) fn same(events: &str, expected: &str, title: &str) {
     let expected: String = expected.lines().map(str::trim).filter(|line| !line.is_empty()).fold(
         String::new(),
         |mut all, line| {
@@ -427,7 +457,6 @@ pub(super) fn check_with(settings: Settings, title: &str, script: &str, expected
         },
     );
     assert_eq!(events, expected, "{title}");
-    player.finish();
 }
 
 /// Plays transcripts with the default settings: (title, script, events).

@@ -21,10 +21,9 @@ enum Sampled {
 
 impl Settings {
     fn sampled(&self, trace_id: [u8; 16], parent: Option<Parent>, state: Option<&TraceState>) -> Sampled {
-        let _ = state;
         if self.follow_parent && parent.is_some_and(|parent| parent.sampled) {
             Sampled::ByParent
-        } else if self.threshold.keeps(Randomness::of(trace_id)) {
+        } else if self.threshold.keeps(Randomness::of_trace(trace_id, state)) {
             Sampled::ByThreshold
         } else {
             Sampled::No
@@ -34,14 +33,14 @@ impl Settings {
     /// What is said about sampling in the list that goes with a context (`ot=th`). Who follows a parent repeats what it
     /// said.
     fn state_of(&self, trace: &Trace) -> Option<TraceState> {
-        let state = trace.state.clone();
-        let mut state = match self.sampled(trace.trace_id, trace.parent, trace.state.as_ref()) {
-            Sampled::ByParent => state?,
-            Sampled::ByThreshold => state?,
-            Sampled::No => state?,
+        let received = trace.state.as_ref();
+        let mut state = match self.sampled(trace.trace_id, trace.parent, received) {
+            Sampled::ByParent => received?.clone(),
+            Sampled::ByThreshold => received.unwrap_or(&TraceState::default()).with_threshold(self.threshold),
+            Sampled::No => received?.without_threshold(),
         };
         state.shorten(TraceState::LENGTH);
-        (state != TraceState::default()).then_some(state)
+        (!state.is_empty()).then_some(state)
     }
 
     /// Begins a span. `root` is the trace of all spans of one exchange that have no parent.

@@ -53,7 +53,7 @@ impl Incoming {
 
     fn read<'a>(parent: &[u8], state: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let Some(parent) = TraceParent::parse(parent) else { return Self::Malformed };
-        let state = TraceState::parse(state).filter(|state| *state != TraceState::default());
+        let state = TraceState::parse(state).filter(|state| !state.is_empty());
         Self::Valid(Context { parent, state, remote: true })
     }
 }
@@ -102,7 +102,7 @@ mod tests {
             (&[b""], None),
             (&[b"a=1"], Some("a=1")),
             (&[b"a=1", b"b=2"], Some("a=1,b=2")),
-            (&[b"a=1", b"a=2"], None),
+            (&[b"a=1", b"A=2"], None),
         ];
         for (lines, expected) in cases {
             let headers = ContextHeaders {

@@ -14,7 +14,14 @@
 //!
 //! An HTTP exchange has a span of its own, made only where no single operation stands for it: when it has no operation
 //! of the client at all, when the messages are elements of a batch, and when the head had to be sent before the message was
-//! read. It then takes the place of the HTTP request's context above, and the head carries its context.
+//! read. It then takes the place of the HTTP request's context above, and the head carries its context. Whatever the
+//! client's contexts are worth, it is ours: under [`Trust::Link`] it is the root, with the client's context as a link.
+//! Where nothing is written ([`Propagate::Off`]) it does not matter when the head goes.
+//!
+//! # What no HTTP exchange of the client asks for
+//!
+//! A task's span is a child of its request's SERVER span. A request of the server is a child of what its `_meta` says,
+//! else of the CLIENT span of the only call that is open on the POST that brought it, else a root.
 
 mod begin;
 mod choose;
