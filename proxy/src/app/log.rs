@@ -8,7 +8,6 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, LogSettings};
@@ -17,7 +16,7 @@ use crate::telemetry::export::otlp::rejections;
 /// Starts it.
 pub(super) fn start(settings: LogSettings) {
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::registry().with(layers(settings, std::io::stderr, colours)).init();
+    subscriber(settings, std::io::stderr, colours).init();
     std::panic::set_hook(Box::new(panicked));
 }
 
@@ -25,9 +24,8 @@ pub(super) fn start(settings: LogSettings) {
 ///
 /// Only our own lines are written: libraries log headers at their lower levels. The exporter of traces reads what its
 /// library says about refused spans, at any level of the log.
-fn layers<S, W>(settings: LogSettings, writer: W, colours: bool) -> impl Layer<S>
+fn subscriber<W>(settings: LogSettings, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where
-    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), settings.level);
@@ -40,7 +38,7 @@ where
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(colours).boxed(),
     };
-    lines.with_filter(own).and_then(rejections())
+    tracing_subscriber::registry().with(lines.with_filter(own)).with(rejections())
 }
 
 /// Says where, and not what: the message of a panic may quote what was on the wire.
@@ -77,14 +75,17 @@ mod tests {
             let written = Written::default();
             let writer = written.clone();
             let settings = LogSettings { format, level: tracing::Level::TRACE };
-            let layers = layers(settings, move || writer.clone(), false);
-            tracing::subscriber::with_default(tracing_subscriber::registry().with(layers), || {
+            let log = subscriber(settings, move || writer.clone(), false);
+            tracing::subscriber::with_default(log, || {
                 tracing::info!("ours");
                 tracing::error!(target: "opentelemetry-otlp", rejected_spans = 1, "theirs");
                 tracing::error!(target: "hyper", "theirs");
             });
             let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-            assert!(log.contains("ours") && !log.contains("theirs"), "{log}");
+            assert!(
+                log.lines().count() == 1 && log.contains("ours") && !log.contains("theirs"),
+                "{format:?} {log}"
+            );
         }
     }
 

@@ -10,6 +10,8 @@
 
 mod attributes;
 mod capture;
+#[cfg(test)]
+pub(super) mod examples;
 mod http;
 mod operation;
 mod queue;

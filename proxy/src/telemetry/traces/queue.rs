@@ -14,6 +14,9 @@ use super::Kept;
 use crate::telemetry::names::{Metric, label};
 use crate::telemetry::registry::Registry;
 
+/// From how many bytes on a batch takes nothing more: collectors refuse gRPC messages over 4 MiB by default.
+const BATCH_BYTES: usize = 2 << 20;
+
 /// What may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -130,7 +133,7 @@ impl Queue {
     }
 
     /// Queues what was kept; `false` when there was no room and it is gone. Never waits. The exporter is woken by
-    /// whoever fills a batch, and by nobody else: it comes by its schedule.
+    /// whoever fills a batch or half of the memory, and by nobody else: it comes by its schedule.
     pub fn push(&self, kept: Kept) -> bool {
         let (spans, bytes) = (kept.spans(), kept.size());
         self.counts.total.increment(spans as u64);
@@ -151,7 +154,9 @@ impl Queue {
             return Err(Dropped::Shutdown);
         }
         let (spans, bytes) = (waiting.spans, waiting.bytes);
-        if self.bytes.fetch_add(bytes, Ordering::AcqRel).saturating_add(bytes) > self.limits.bytes {
+        let bytes_before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let bytes_after = bytes_before.saturating_add(bytes);
+        if bytes_after > self.limits.bytes {
             self.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return Err(Dropped::Memory);
         }
@@ -164,7 +169,8 @@ impl Queue {
             self.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return Err(Dropped::QueueFull);
         }
-        if before + 1 == self.limits.batch {
+        let half = self.limits.bytes / 2;
+        if before + 1 == self.limits.batch || (bytes_before < half && bytes_after >= half) {
             self.full.notify_one();
         }
         Ok(())
@@ -175,7 +181,7 @@ impl Queue {
     pub fn take(&self, max: usize, kept: &mut Vec<Kept>) -> Batch<'_> {
         let mut batch = Batch { queue: self, spans: 0, bytes: 0 };
         // One thing makes two spans at most.
-        while (batch.spans == 0 || batch.spans + Kept::MOST_SPANS <= max)
+        while (batch.spans == 0 || (batch.spans + Kept::MOST_SPANS <= max && batch.bytes < BATCH_BYTES))
             && let Some(next) = self.waiting.pop()
         {
             self.length.fetch_sub(1, Ordering::AcqRel);
@@ -198,7 +204,7 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Ends when a batch is full; for one waiter.
+    /// Ends when a batch is full, or half of the memory; for one waiter.
     pub fn filled(&self) -> impl Future<Output = ()> {
         self.full.notified()
     }
@@ -258,5 +264,160 @@ impl Drop for Batch<'_> {
     fn drop(&mut self) {
         self.dropped(Dropped::Shutdown, self.spans);
         self.queue.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::super::examples::{call, http};
+    use super::*;
+    use crate::telemetry::registry::Cell;
+
+    fn queue(length: usize, bytes: usize, batch: usize) -> (Queue, Registry) {
+        let registry = Registry::new(crate::clock::now());
+        (Queue::new(QueueLimits { length, bytes, batch }, &registry), registry)
+    }
+
+    /// What is not zero.
+    fn ledger(registry: &Registry) -> BTreeMap<String, u64> {
+        let mut ledger = BTreeMap::new();
+        for metric in [Metric::Spans, Metric::SpansExported, Metric::SpansDropped, Metric::SpansQueued] {
+            registry.visit(metric, |labels, cell| {
+                let value = match cell {
+                    Cell::Counter(value) => value.load(Ordering::SeqCst),
+                    Cell::Gauge(bits) => f64::from_bits(bits.load(Ordering::SeqCst)) as u64,
+                    _ => panic!("of another kind"),
+                };
+                let name = metric.name().trim_start_matches("mcp_proxy_spans_").trim_end_matches("_total");
+                if value > 0 {
+                    ledger.insert(format!("{name} {labels}").trim_end().to_owned(), value);
+                }
+            });
+        }
+        ledger
+    }
+
+    #[track_caller]
+    fn check(registry: &Registry, expected: &[(&str, u64)]) {
+        let expected: BTreeMap<_, _> =
+            expected.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        assert_eq!(ledger(registry), expected);
+    }
+
+    const TOTAL: &str = "total";
+    const FULL: &str = "dropped reason=\"queue_full\"";
+    const MEMORY: &str = "dropped reason=\"memory\"";
+    const SHUTDOWN: &str = "dropped reason=\"shutdown\"";
+
+    #[test]
+    fn what_is_one_too_many_is_dropped_and_counted_by_its_spans() {
+        let (queue, registry) = queue(2, 1 << 20, 10);
+        assert!(queue.push(http()) && queue.push(call()));
+        assert!(!queue.push(call()));
+        check(&registry, &[(TOTAL, 5), ("queued", 3), (FULL, 2)]);
+        let mut kept = Vec::new();
+        let mut batch = queue.take(10, &mut kept);
+        assert!(queue.push(http()), "there is room again");
+        batch.exported(2);
+        batch.dropped(Dropped::Failed, 1);
+        drop(batch);
+        assert_eq!(kept.len(), 2);
+        let failed = "dropped reason=\"failed\"";
+        check(&registry, &[(TOTAL, 6), ("queued", 1), (FULL, 2), ("exported", 2), (failed, 1)]);
+    }
+
+    #[test]
+    fn memory_is_taken_until_the_batch_is_done() {
+        let size = http().size();
+        let (queue, registry) = queue(100, 2 * size, 10);
+        assert!(queue.push(http()) && queue.push(http()) && !queue.push(http()));
+        let mut kept = Vec::new();
+        let batch = queue.take(10, &mut kept);
+        assert!(!queue.push(http()), "it is on its way and still there");
+        drop(batch);
+        assert!(queue.push(http()));
+        check(&registry, &[(TOTAL, 5), ("queued", 1), (MEMORY, 2), (SHUTDOWN, 2)]);
+    }
+
+    #[test]
+    fn a_batch_holds_no_more_spans_than_asked_for_unless_the_first_does() {
+        for (max, expected) in [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (7, 3), (100, 3)] {
+            let (queue, _registry) = queue(10, 1 << 20, 10);
+            for _ in 0..3 {
+                queue.push(call());
+            }
+            let mut kept = Vec::new();
+            drop(queue.take(max, &mut kept));
+            assert_eq!(kept.len(), expected, "{max}");
+        }
+    }
+
+    #[test]
+    fn what_waits_and_what_comes_after_the_end_is_lost_by_shutdown() {
+        let (queue, registry) = queue(10, 1 << 20, 10);
+        queue.push(call());
+        queue.close();
+        assert!(!queue.push(http()));
+        check(&registry, &[(TOTAL, 3), (SHUTDOWN, 3)]);
+    }
+
+    #[tokio::test]
+    async fn only_a_full_batch_or_half_of_the_memory_wakes_the_exporter() {
+        // By number, and by memory.
+        wakes_at_three(queue(10, 1 << 20, 3).0).await;
+        wakes_at_three(queue(10, 6 * http().size(), 10).0).await;
+    }
+
+    async fn wakes_at_three(queue: Queue) {
+        let mut filled = std::pin::pin!(queue.filled());
+        let mut woken = async || {
+            std::future::poll_fn(|cx| std::task::Poll::Ready(filled.as_mut().poll(cx).is_ready())).await
+        };
+        assert!(!woken().await);
+        queue.push(http());
+        queue.push(http());
+        assert!(!woken().await);
+        queue.push(http());
+        assert!(woken().await);
+    }
+
+    #[test]
+    fn every_span_is_accounted_for_whatever_threads_do() {
+        const THREADS: usize = 4;
+        const PUSHES: usize = 2000;
+        let (queue, registry) = queue(64, 70 * http().size(), 16);
+        let queue = Arc::new(queue);
+        std::thread::scope(|scope| {
+            let pushers: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    let queue = Arc::clone(&queue);
+                    scope.spawn(move || {
+                        for turn in 0..PUSHES {
+                            queue.push(if turn % 2 == 0 { http() } else { call() });
+                            assert!(queue.len() <= 64);
+                            assert!(queue.bytes.load(Ordering::SeqCst) <= (70 + 2 * THREADS) * http().size());
+                        }
+                    })
+                })
+                .collect();
+            let mut kept = Vec::new();
+            while !pushers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let mut batch = queue.take(16, &mut kept);
+                batch.exported(batch.spans() / 2);
+                kept.clear();
+            }
+            queue.close();
+        });
+        assert!(!queue.push(http()));
+        let ledger = ledger(&registry);
+        let total = ledger.get(TOTAL).copied().unwrap_or_default();
+        assert_eq!(total as usize, THREADS * PUSHES * 3 / 2 + 1);
+        assert_eq!(ledger.get("queued"), None, "{ledger:?}");
+        assert_eq!(ledger.values().sum::<u64>(), 2 * total, "{ledger:?}");
+        assert_eq!(queue.bytes.load(Ordering::SeqCst), 0);
+        assert_eq!(queue.length.load(Ordering::SeqCst), 0);
     }
 }

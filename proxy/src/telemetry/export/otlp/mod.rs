@@ -34,6 +34,10 @@ pub use self::rejected::rejections;
 pub use self::resource::Identity;
 pub use self::settings::{Compression, Endpoint, Headers, Protocol, Retry, Settings, Tls};
 
-/// How we name ourselves to collectors.
-const USER_AGENT: &str =
-    concat!("mcp-tap/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/", "0.33.1");
+/// Version of the library that encodes the spans.
+const SDK_VERSION: &str = "0.33.1";
+/// How we name ourselves to collectors, in the form that the specification of exporters asks for.
+const USER_AGENT: &str = concat!("mcp-tap/", env!("CARGO_PKG_VERSION"), " OTel-OTLP-Exporter-Rust/0.33.1");
+
+#[cfg(test)]
+mod tests;

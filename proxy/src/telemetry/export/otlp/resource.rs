@@ -1,5 +1,6 @@
 //! What is said about this process with every span.
 
+use super::SDK_VERSION;
 use super::environment::Environment;
 use crate::exchange::trace::Ids;
 
@@ -52,9 +53,6 @@ pub(super) fn attributes(environment: &Environment, identity: &Identity) -> Vec<
     attributes
 }
 
-/// Version of the library that encodes the spans; a test compares it with the lock file.
-const SDK_VERSION: &str = "0.33.1";
-
 /// A random UUID (version 4): one per process.
 fn instance() -> String {
     let mut id = u128::from_be_bytes(Ids::Random.trace_id());
@@ -62,4 +60,24 @@ fn instance() -> String {
     id = id & !(0x3 << 62) | 0x2 << 62;
     let digits = format!("{id:032x}");
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_library_is_that_of_the_lock_file() {
+        let lock = include_str!("../../../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"opentelemetry_sdk\"\nversion = \"{SDK_VERSION}\"\n")));
+    }
+
+    #[test]
+    fn instances_are_random_uuids() {
+        let (one, other) = (instance(), instance());
+        assert_ne!(one, other);
+        let parts: Vec<_> = one.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12]);
+        assert!(one[14..].starts_with('4') && one[19..].starts_with(['8', '9', 'a', 'b']), "{one}");
+    }
 }
