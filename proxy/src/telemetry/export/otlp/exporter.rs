@@ -39,7 +39,7 @@ pub struct Exporter {
 #[derive(Debug)]
 enum Transport {
     Http(Client),
-    Grpc(tonic::transport::Endpoint),
+    Grpc(Box<tonic::transport::Endpoint>),
 }
 
 impl Exporter {
@@ -52,7 +52,7 @@ impl Exporter {
         let shown = target.shown.clone();
         let transport = match settings.protocol {
             Protocol::HttpProtobuf => Transport::Http(Client::new(settings, target)?),
-            Protocol::Grpc => Transport::Grpc(grpc::endpoint(settings, &target)?),
+            Protocol::Grpc => Transport::Grpc(Box::new(grpc::endpoint(settings, &target)?)),
         };
         Ok(Self { settings: settings.clone(), queue, spans, transport, shown })
     }

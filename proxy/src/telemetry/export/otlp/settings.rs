@@ -53,20 +53,15 @@ impl Default for Settings {
 }
 
 /// A collector's address.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Endpoint {
     /// The protocol's default port on this machine.
+    #[default]
     Default,
     /// Of all signals (`--otlp-endpoint`, `OTEL_EXPORTER_OTLP_ENDPOINT`): over HTTP traces have a path below it.
     Base(String),
     /// Of traces, used as it is (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`).
     Exact(String),
-}
-
-impl Default for Endpoint {
-    fn default() -> Self {
-        Self::Default
-    }
 }
 
 /// Without credentials.
