@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RETRY_AFTER, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -73,6 +76,10 @@ impl Client {
             None
         };
         let mut headers: HeaderMap = settings.headers.0.iter().cloned().collect();
+        // How a request is framed is no user's choice.
+        for name in [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+            headers.remove(name);
+        }
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(super::USER_AGENT));
         let host = HeaderValue::try_from(target.authority.as_str()).map_err(|_| {
             let why = "names a host that no header can name";

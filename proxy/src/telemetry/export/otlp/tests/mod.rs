@@ -52,8 +52,14 @@ fn settings(protocol: Protocol, address: SocketAddr) -> Settings {
 
 impl Rig {
     fn start(settings: &Settings, limits: QueueLimits) -> Self {
+        Self::start_after(settings, limits, |_| ())
+    }
+
+    /// What `before` pushes is there when the exporter comes, and so is one batch.
+    fn start_after(settings: &Settings, limits: QueueLimits, before: impl FnOnce(&Queue)) -> Self {
         let registry = Registry::new(crate::clock::now());
         let queue = Arc::new(Queue::new(limits, &registry));
+        before(&queue);
         let exporter = Exporter::new(settings, Arc::clone(&queue), span_settings(limits)).unwrap();
         let (stop, stopped) = oneshot::channel();
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -38,7 +38,7 @@ fn check(server: &CertifiedKey<rcgen::KeyPair>, clients: Option<String>, tls: &T
         let endpoint = Endpoint::Base(format!("https://localhost:{}", collector.address.port()));
         let settings = Settings { endpoint, tls: tls.clone(), ..settings(protocol, collector.address) };
         let rig = Rig::start(&settings, QueueLimits::default());
-        five(&rig);
+        five(&rig.queue);
         rig.settle();
         let (ledger, log) = (rig.ledger(), rig.stop(Duration::from_secs(5)).2);
         assert_eq!(ledger, [(expected, 5)].into(), "{protocol:?} {log}");
