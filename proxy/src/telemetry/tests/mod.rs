@@ -5,6 +5,7 @@ mod drift;
 mod exposition;
 mod ledger;
 mod recording;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
 use crate::protocol::version::{Era, Version};
 
-use super::{Settings, Telemetry};
+use super::{Settings, Telemetry, traces};
 
 /// Telemetry and the moment at which it began.
 struct Bench {
@@ -35,6 +36,13 @@ impl Bench {
         let start = crate::clock::now();
         let settings = Settings { server_name: "s".into(), ..settings };
         Self { telemetry: Telemetry::new(settings, start), start }
+    }
+
+    /// With traces, of which a tenth is kept by chance.
+    fn traced(traces: traces::Settings) -> Self {
+        let start = crate::clock::now();
+        let settings = Settings { server_name: "s".into(), ..Settings::default() };
+        Self { telemetry: Telemetry::traced(settings, start, traces), start }
     }
 
     fn emit(&self, event: Event) {

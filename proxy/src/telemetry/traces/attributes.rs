@@ -62,6 +62,11 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// A text that may be empty, which stands for none.
+pub(super) fn present(text: &'static str) -> Option<&'static str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// At most so many characters.
 fn shortened(value: Cow<'static, str>, limit: Option<usize>) -> Cow<'static, str> {
     let end = limit.and_then(|limit| value.char_indices().nth(limit)).map(|(end, _)| end);

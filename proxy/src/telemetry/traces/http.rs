@@ -6,6 +6,7 @@ use opentelemetry_sdk::trace::SpanData;
 use crate::exchange::event::{EndReason, HttpRecord, HttpTrace};
 use crate::telemetry::names::attribute;
 
+use super::attributes::present;
 use super::span::{Draft, Frame};
 
 /// The one span of an exchange, seen as its server.
@@ -21,6 +22,7 @@ pub(super) fn span(frame: &Frame<'_>, record: &HttpRecord, http: &HttpTrace) -> 
         attributes.number(attribute::HTTP_STATUS, status.into());
     }
     attributes.optional(attribute::ERROR_TYPE, error_type);
+    attributes.optional(attribute::NETWORK_PROTOCOL_VERSION, present(http.trace.http_version));
     frame.peer(&mut attributes);
     frame.outer(Draft {
         kind: SpanKind::Server,

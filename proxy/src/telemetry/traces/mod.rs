@@ -126,4 +126,4 @@ impl Moment {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

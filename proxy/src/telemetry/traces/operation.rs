@@ -16,7 +16,7 @@ use crate::telemetry::names::attribute;
 use crate::telemetry::operations::content_bytes;
 use crate::telemetry::{client_view, server_view, tokens};
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, present};
 use super::span::{Draft, Frame, has_upstream};
 
 /// `error.type` and `rpc.response.status_code`.
@@ -59,12 +59,12 @@ pub(super) fn upstream(frame: &Frame<'_>, operation: &Operation) -> Option<SpanD
     } else {
         attributes.text(attribute::NETWORK_TRANSPORT, server.transport);
         attributes.text(attribute::NETWORK_PROTOCOL_NAME, "http");
-        attributes.text(attribute::NETWORK_PROTOCOL_VERSION, server.http_version);
-    }
-    if !server.address.is_empty() {
-        attributes.text(attribute::SERVER_ADDRESS, server.address.clone());
-        if let Some(port) = server.port {
-            attributes.number(attribute::SERVER_PORT, port.into());
+        attributes.optional(attribute::NETWORK_PROTOCOL_VERSION, present(server.http_version));
+        if !server.address.is_empty() {
+            attributes.text(attribute::SERVER_ADDRESS, server.address.clone());
+            if let Some(port) = server.port {
+                attributes.number(attribute::SERVER_PORT, port.into());
+            }
         }
     }
     let draft = Draft {
@@ -155,6 +155,7 @@ fn downstream(frame: &Frame<'_>, operation: &Operation, kind: &SpanKind, attribu
     } else {
         attributes.text(attribute::NETWORK_TRANSPORT, "tcp");
         attributes.text(attribute::NETWORK_PROTOCOL_NAME, "http");
+        attributes.optional(attribute::NETWORK_PROTOCOL_VERSION, present(frame.trace.http_version));
     }
     // Of a request by the server the client's address would be the server's, which it is not.
     if *kind == SpanKind::Server {

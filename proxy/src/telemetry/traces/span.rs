@@ -5,7 +5,6 @@
 //! and `http.rs`.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
 use std::sync::LazyLock;
 use std::time::{Instant, SystemTime};
 
@@ -60,7 +59,7 @@ impl Kept {
 
 /// Texts that are seldom longer than what fits into their place are not counted.
 fn trace_size(trace: &Trace) -> usize {
-    let state = |state: &Option<TraceState>| state.as_ref().map_or(0, length);
+    let state = |state: &Option<TraceState>| state.as_ref().map_or(0, |state| state.as_str().len());
     let bytes = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map_or(0, <[u8]>::len);
     let links: usize = trace.links.iter().map(|link| size_of_val(link) + state(&link.state)).sum();
     size_of::<Trace>()
@@ -69,21 +68,6 @@ fn trace_size(trace: &Trace) -> usize {
         + trace.uri.as_ref().map_or(0, |uri| uri.len())
         + bytes(&trace.captured.arguments)
         + bytes(&trace.captured.result)
-}
-
-/// Bytes of a text that is not made for it.
-fn length(text: &impl fmt::Display) -> usize {
-    struct Count(usize);
-    impl Write for Count {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0 += text.len();
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Counting does not fail.
-    let _ = write!(count, "{text}");
-    count.0
 }
 
 /// Whether an operation has a CLIENT child: it went on to the server.
@@ -214,11 +198,8 @@ impl<'a> Frame<'a> {
         links
     }
 
-    /// Who sent it, and by which version of HTTP.
+    /// Who sent it.
     pub(super) fn peer(&self, attributes: &mut Attributes<'_>) {
-        let version = self.trace.http_version;
-        attributes
-            .optional(attribute::NETWORK_PROTOCOL_VERSION, Some(version).filter(|text| !text.is_empty()));
         if let Some(peer) = self.trace.peer.as_ref().filter(|peer| !peer.address.is_empty()) {
             attributes.text(attribute::CLIENT_ADDRESS, peer.address.to_string());
             if let Some(port) = peer.port {
