@@ -1,4 +1,6 @@
-//! What scrapers get: judged by promtool, and pinned as a whole.
+//! What scrapers get: judged by promtool and by Prometheus' own parser, and pinned as a whole.
+
+mod support;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -9,16 +11,20 @@ use mcp_tap::exchange::event::{
     CataloguePage, Client, Direction, EndReason, Event, HttpRecord, NotInspected, Operation, OperationKind,
     SessionRecord, Sink, StreamRecord, Transport,
 };
-use mcp_tap::protocol::message::{Arguments, Content, Finding, Implementation};
+use mcp_tap::exchange::trace::Trace;
+use mcp_tap::protocol::message::{Arguments, Captured, Content, Finding, Implementation};
 use mcp_tap::protocol::method::Method;
 use mcp_tap::protocol::outcome::{Ending, Interim};
+use mcp_tap::protocol::sampling::Threshold;
 use mcp_tap::protocol::version::{Era, Version};
 use mcp_tap::telemetry::names::Metric;
-use mcp_tap::telemetry::{Settings, Telemetry};
+use mcp_tap::telemetry::{Settings, Telemetry, traces};
+
+use support::parts::Parts;
 
 /// Telemetry after one event of every kind, so that every family has a series.
 fn after_every_event(start: Instant) -> Telemetry {
-    let telemetry = Telemetry::new(
+    let telemetry = Telemetry::traced(
         Settings {
             server_name: "every\"thing".into(),
             environment: "test".into(),
@@ -27,6 +33,7 @@ fn after_every_event(start: Instant) -> Telemetry {
             ..Settings::default()
         },
         start,
+        traces(),
     );
     let client = client();
     let server = Implementation { name: "mcp-servers/everything".into(), version: "2.0".into() };
@@ -76,6 +83,41 @@ fn after_every_event(start: Instant) -> Telemetry {
     telemetry
 }
 
+/// Every trace is kept.
+fn traces() -> traces::Settings {
+    traces::Settings {
+        sampling: traces::Sampling {
+            follow_parent: true,
+            errors: true,
+            slow: None,
+            storm: 100,
+            threshold: Threshold::ALWAYS,
+        },
+        queue: traces::QueueLimits::default(),
+        capture: traces::Capture::default(),
+        limits: traces::SpanLimits { attributes: 128, value_length: None, events: 128, links: 128 },
+        server: traces::ServerAddress::default(),
+    }
+}
+
+fn trace() -> Trace {
+    Trace {
+        trace_id: [0xab; 16],
+        span_id: [0x11; 8],
+        upstream_id: [0x22; 8],
+        flags: 3,
+        parent: None,
+        state: None,
+        links: Vec::new(),
+        forwarded: None,
+        first_event: None,
+        uri: None,
+        peer: None,
+        http_version: "1.1",
+        captured: Captured::default(),
+    }
+}
+
 fn client() -> Arc<Client> {
     let info = Implementation { name: "claude-ai".into(), version: "1".into() };
     Arc::new(Client { info: Some(info), ..Client::default() })
@@ -106,7 +148,7 @@ fn operations(start: Instant, client: &Arc<Client>) -> Vec<Operation> {
     };
     vec![
         call("echo", Ending::Success),
-        Operation { repeated: true, ..call("echo", Ending::ToolError) },
+        Operation { repeated: true, trace: Some(Box::new(trace())), ..call("echo", Ending::ToolError) },
         call("echo", Ending::Interim(Interim::InputRequired)),
         call("echo", Ending::StreamClosed),
         call("typo\n", Ending::RpcError { code: Some(-32602), status: Some(200) }),
@@ -129,7 +171,14 @@ fn scrape(accept: Option<&str>) -> String {
     let start = mcp_tap::clock::now();
     let (_, text) = after_every_event(start).render(accept, start + Duration::from_secs(1));
     let of_the_process = |line: &&str| line.contains(" process_") || line.starts_with("process_");
-    text.lines().filter(|line| !of_the_process(line)).flat_map(|line| [line, "\n"]).collect()
+    let without_time = |line: &str| match line.split_once(" # {") {
+        Some((sample, exemplar)) => {
+            let (exemplar, _) = exemplar.rsplit_once(' ').expect("an exemplar has a time");
+            format!("{sample} # {{{exemplar} TIME\n")
+        }
+        None => format!("{line}\n"),
+    };
+    text.lines().filter(|line| !of_the_process(line)).map(without_time).collect()
 }
 
 #[test]
@@ -147,6 +196,29 @@ fn promtool_accepts_the_text_format() {
     let output = promtool.wait_with_output().expect("promtool ends");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{}: {said}\n{text}", output.status);
+}
+
+#[test]
+fn prometheus_own_parser_reads_the_exemplars() {
+    let start = mcp_tap::clock::now();
+    let (_, text) = after_every_event(start).render(Some("application/openmetrics-text"), start);
+    let shown = serde_json::json!({"trace_id": "ab".repeat(16), "span_id": "11".repeat(8)});
+    for family in [Metric::ToolDuration, Metric::ToolResponseDistribution, Metric::OperationDuration] {
+        let mut reader = Parts::find()
+            .script("openmetrics.py")
+            .args(["-", family.name()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the parts have Python");
+        reader.stdin.take().expect("stdin is piped").write_all(text.as_bytes()).expect("it reads");
+        let output = reader.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}\n{text}", output.status);
+        let samples: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+        let exemplars: Vec<_> = samples.iter().filter(|sample| !sample[3].is_null()).collect();
+        assert_eq!(exemplars.len(), 1, "{samples:?}");
+        assert_eq!(exemplars[0][3], shown, "{}", family.name());
+    }
 }
 
 #[test]
