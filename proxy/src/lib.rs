@@ -1,4 +1,5 @@
-//! `mcp-tap`: a sidecar that reads the JSON-RPC between MCP clients and one MCP server without changing it.
+//! `mcp-tap`: a sidecar that reads the JSON-RPC between MCP clients and one MCP server without changing it, but for trace
+//! context where that is asked for.
 //!
 //! # Architecture
 //!
@@ -8,8 +9,8 @@
 //!    client                     http/stack.rs: layers, outermost first                   MCP server
 //!      │        ┌────────────────────────────────────────────────────────────┐             ▲
 //!      ▼        │                                                            │             │
-//!  http/server ►│ respond ──► inspect (way in) ─────────────────► forward ───┼─────────────┘
-//!  accept,drain │                ┊ copy of request                   │       │
+//!  http/server ►│ respond ──► inspect (way in) ───► trace ───────► forward ──┼─────────────┘
+//!  accept,drain │                ┊ copy of request  writes context   │       │
 //!      ▲        │                ┊                                   ◄───────┼───── response
 //!      └────────┼──────────── inspect (way out) ◄────────────────────┘       │
 //!               │                ┊ copy of JSON body or SSE chunks           │
@@ -17,10 +18,11 @@
 //!                                ▼                  ┊ = a look at a copy; the bytes go on unchanged
 //!   protocol/   bytes ─► Message            pure: no I/O, no clock; bad input is a finding, not an error
 //!                                ▼
-//!   exchange/   Message + time ─► Event     pure state: pairs requests with answers
+//!   exchange/   Message + time ─► Event     pure state: pairs requests with answers, chooses ids of spans
 //!                                ▼
 //!   telemetry/recorder                      the one consumer of Event
-//!      └─► metrics ─► export/prometheus ──► admin GET /metrics
+//!      ├─► metrics ─► export/prometheus ──► admin GET /metrics
+//!      └─► traces: kept ones ─► export/otlp ──► collector
 //! ```
 //!
 //! Modules in reading order:
@@ -28,10 +30,10 @@
 //! - [`protocol`]: what one message says. [`protocol::message`] lists every fact that is read,
 //!   [`protocol::outcome`] decides how an operation ended and whose fault it was.
 //! - [`exchange`]: which messages belong together, over exchanges, sessions and streams; its only output are the
-//!   events of [`exchange::event`].
-//! - [`http`]: the traffic path. [`http::stack`] shows its layers on one page.
-//! - [`telemetry`]: from events to metrics and to the ring of recent operations. Every name is in
-//!   [`telemetry::names`].
+//!   events of [`exchange::event`]. [`exchange::trace`] says which span is whose parent.
+//! - [`http`]: the traffic path. [`http::stack`] shows its layers on one page; [`http::trace`] is the one that writes.
+//! - [`telemetry`]: from events to metrics, to the ring of recent operations, and to spans ([`telemetry::traces`]). Every
+//!   name is in [`telemetry::names`].
 //! - [`admin`]: the admin port.
 //! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the wiring; start and drain.
 //!
@@ -39,18 +41,24 @@
 //!
 //! Each worker is a thread with a single-threaded runtime, its own listener on the shared port (`SO_REUSEPORT`) and its
 //! own connections to the server: a request never changes threads. One more thread serves the admin port, the
-//! signals and the once-a-second upkeep, so that a scrape delays no request of another core.
+//! signals and the once-a-second upkeep, so that a scrape delays no request of another core. Where there are traces, the
+//! thread `traces` builds and exports spans: requests decide and queue.
 //!
 //! # Invariants
 //!
 //! - Nothing on the traffic path parses before it forwards what is already parsed, re-serialises, retries, caches or
 //!   answers in the server's stead. The only responses made here are plain ones: 502, 503 and 504 for a server that is
 //!   not there, 400 for a request whose body is malformed, 501 for `CONNECT`.
+//! - The only write to traffic is trace context towards the server: `traceparent` and `tracestate` as headers, and with
+//!   `propagate: full` as members of `params._meta`, by cutting bytes out and putting bytes in ([`protocol::splice`]). It
+//!   happens only where traces are on and in requests only; all other bytes are those that came. A request waits for it at
+//!   most 50 ms, and where it cannot be done it goes on without.
 //! - What cannot be read is forwarded and counted (`mcp_proxy_not_inspected_total`).
 //! - Each request ends in exactly one [`protocol::outcome::Ending`]; each failure has exactly one
 //!   [`fault::Fault`].
 //! - Every table, queue, capture and label set has a bound.
-//! - No argument, result, token, session id or URI reaches a log line or a metric.
+//! - No argument, result, token, session id or URI reaches a log line or a metric. Spans have URIs of resources, and of
+//!   arguments and results what configuration names, with secrets masked; ids of traces and spans reach logs.
 //! - No request waits for a lock that another request can hold while it has work to do.
 //! - Only [`clock`] reads the clock; `tests/architecture.rs` keeps this and the borders between modules.
 

@@ -119,16 +119,12 @@ fn start_tap(program: &Path, upstream: &str, more: &[String]) -> Result<(Child, 
 fn tap_address(line: &str) -> Option<SocketAddr> {
     #[derive(Deserialize)]
     struct Line {
-        fields: Fields,
-    }
-    #[derive(Deserialize)]
-    struct Fields {
         message: String,
         traffic: Option<String>,
     }
     let line: Line = serde_json::from_str(line).ok()?;
-    (line.fields.message == "listening").then_some(())?;
-    line.fields.traffic?.parse().ok()
+    (line.message == "listening").then_some(())?;
+    line.traffic?.parse().ok()
 }
 
 #[cfg(test)]
@@ -149,9 +145,9 @@ mod tests {
 
     #[test]
     fn the_address_of_mcp_tap_is_read_from_its_log() {
-        let line = r#"{"timestamp":"2026-11-22T10:00:00Z","level":"INFO","fields":{"message":"listening","traffic":"127.0.0.1:81","admin":"127.0.0.1:82"},"target":"mcp_tap"}"#;
+        let line = r#"{"timestamp":"2026-11-22T10:00:00Z","level":"INFO","message":"listening","traffic":"127.0.0.1:81","admin":"127.0.0.1:82"}"#;
         assert_eq!(tap_address(line), "127.0.0.1:81".parse().ok());
-        assert_eq!(tap_address(r#"{"fields":{"message":"ready","traffic":"127.0.0.1:81"}}"#), None);
+        assert_eq!(tap_address(r#"{"message":"ready","traffic":"127.0.0.1:81"}"#), None);
         assert_eq!(tap_address("listening"), None);
     }
 }

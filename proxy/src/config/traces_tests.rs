@@ -131,7 +131,8 @@ fn all_problems_are_told_even_while_there_are_no_traces() {
     .map(|_| ())
     .expect_err("all are wrong");
     insta::assert_snapshot!(text);
-    let secret = check(&[(&keys::OTLP_ENDPOINT, "ftp://u:hidden@host")], &[]).map(|_| ()).expect_err("wrong");
+    let secret =
+        check(&[(&keys::OTLP_ENDPOINT, "http://u:hidden@host")], &[]).map(|_| ()).expect_err("wrong");
     assert!(secret.contains("--otlp-endpoint: the value is not") && !secret.contains("hidden"), "{secret}");
 }
 
