@@ -207,7 +207,8 @@ fn default<T>(key: &Key, parse: fn(&str) -> Result<T, Expected>) -> T {
 }
 
 fn endpoint(text: &str) -> Result<(), Expected> {
-    const EXPECTED: Expected = "a collector's URL; write http://HOST:PORT or https://HOST:PORT (credentials: OTEL_EXPORTER_OTLP_HEADERS)";
+    const EXPECTED: Expected = "a collector's URL; write http://HOST:PORT or https://HOST:PORT (credentials: \
+        OTEL_EXPORTER_OTLP_HEADERS)";
     let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
     let known = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
