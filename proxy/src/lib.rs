@@ -1,5 +1,5 @@
-//! `mcp-tap`: a sidecar that reads the JSON-RPC between MCP clients and one MCP server without changing it, but for trace
-//! context where that is asked for.
+//! `mcp-tap`: a sidecar that reads the JSON-RPC between MCP clients and one MCP server without changing it, but for
+//! trace context where that is asked for.
 //!
 //! # Architecture
 //!
@@ -49,10 +49,10 @@
 //! - Nothing on the traffic path parses before it forwards what is already parsed, re-serialises, retries, caches or
 //!   answers in the server's stead. The only responses made here are plain ones: 502, 503 and 504 for a server that is
 //!   not there, 400 for a request whose body is malformed, 501 for `CONNECT`.
-//! - The only write to traffic is trace context towards the server: `traceparent` and `tracestate` as headers, and with
-//!   `propagate: full` as members of `params._meta`, by cutting bytes out and putting bytes in ([`protocol::splice`]). It
-//!   happens only where traces are on and in requests only; all other bytes are those that came. A request waits for it at
-//!   most 50 ms, and where it cannot be done it goes on without.
+//! - The only write to traffic is trace context towards the server: `traceparent` and `tracestate` as headers, and
+//!   with `propagate: full` as members of `params._meta`, by cutting bytes out and putting bytes in
+//!   ([`protocol::splice`]). It happens only where traces are on, and in requests only; all other bytes are those that
+//!   came. A request waits for it at most 50 ms, and where it cannot be done it goes on without.
 //! - What cannot be read is forwarded and counted (`mcp_proxy_not_inspected_total`).
 //! - Each request ends in exactly one [`protocol::outcome::Ending`]; each failure has exactly one
 //!   [`fault::Fault`].

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use self::keys::Keys;
 use self::render::render;
+use crate::protocol::scan::Captures;
 
 /// Stands for all tools, and for all arguments.
 const ALL: &str = "*";
@@ -90,15 +91,20 @@ impl CaptureRule {
 
 impl Capture {
     /// Whether arguments of any tool are shown.
-    #[must_use]
-    pub fn wants_arguments(&self) -> bool {
+    fn wants_arguments(&self) -> bool {
         self.rules.iter().any(|rule| !rule.arguments.is_empty())
     }
 
     /// Whether the result of any tool is shown.
-    #[must_use]
-    pub fn wants_results(&self) -> bool {
+    fn wants_results(&self) -> bool {
         self.rules.iter().any(|rule| rule.result)
+    }
+
+    /// What is to be kept of messages for it. Which tool a result is of is not known where it is read.
+    #[must_use]
+    pub fn kept(&self) -> Captures {
+        let bytes = |wanted| if wanted { self.most_raw() } else { 0 };
+        Captures { arguments: bytes(self.wants_arguments()), result: bytes(self.wants_results()) }
     }
 
     /// The most bytes of raw JSON that are read; more need not be kept for it.

@@ -54,6 +54,18 @@ fn only_what_was_asked_for_is_shown() {
 }
 
 #[test]
+fn only_what_may_be_shown_is_kept() {
+    for (rules, arguments, result) in [
+        ("search:query", 65_536, 0),
+        ("search:result", 0, 65_536),
+        ("search:query;echo:result", 65_536, 65_536),
+    ] {
+        assert_eq!(capture(rules).kept(), Captures { arguments, result }, "{rules}");
+    }
+    assert_eq!(Capture::default().kept(), Captures::default());
+}
+
+#[test]
 fn a_chosen_key_is_masked_like_any_other() {
     let shown = capture("login:*,result").arguments("login", br#"{"user":"u","password":"p"}"#);
     assert_eq!(shown.as_deref(), Some(r#"{"password":"[redacted]","user":"u"}"#));
