@@ -6,8 +6,9 @@ mod support;
 
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use support::chaos;
-use support::process::free_port;
+use support::process::{Process, free_port};
 use support::tap::{EXECUTABLE, through_proxy_by};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,6 +27,37 @@ async fn a_dead_collector_keeps_nothing_from_working_or_ending() {
     let (status, log) = tap.stop();
     assert!(status.success(), "{log}");
     assert!(log.contains("drained") && !log.contains("hidden"), "{log}");
+}
+
+#[test]
+fn where_traces_go_is_said_at_start() {
+    let mut command = Command::new(EXECUTABLE);
+    command
+        .args([
+            "run",
+            "--upstream",
+            "http://127.0.0.1:9",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ])
+        .args(["--log-format", "json", "--trace-ratio", "7%", "--propagate", "full", "--capture", "*:*;a:b"])
+        .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:9/own/path?key=hidden")
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    let line = Process::start("mcp-tap", &mut command).wait_for_line("where traces go", |line| {
+        serde_json::from_str::<Value>(line).ok().filter(|line| line["message"] == "exporting traces")
+    });
+    for (field, expected) in [
+        ("endpoint", "http://127.0.0.1:9/own/path"),
+        ("protocol", "http/protobuf"),
+        ("ratio", "7%"),
+        ("propagate", "full"),
+        ("trust", "continue"),
+    ] {
+        assert_eq!(line[field], expected, "{line}");
+    }
+    assert_eq!(line["capture"], 2);
 }
 
 #[test]

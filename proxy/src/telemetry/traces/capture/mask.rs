@@ -11,6 +11,9 @@ pub(super) const REDACTED: &str = "[redacted]";
 /// Stands where something was left out.
 pub(super) const MORE: &str = "…";
 
+/// Members whose text says what the member `value` beside them is.
+const NAMES: &[&str] = &["name", "key", "header", "field", "param", "label", "type", "id"];
+
 /// Deepest level that is shown, JSON within texts included.
 const DEPTH: usize = 32;
 
@@ -39,8 +42,8 @@ fn mask_at(value: &mut Value, keys: &Keys, depth: usize) {
         }
         Value::Object(members) => {
             // {"name": "Authorization", "value": "…"} is how headers and variables are passed.
-            let named = ["name", "key", "header"].into_iter().filter_map(|name| members.get(name)?.as_str());
-            let secret_value = named.into_iter().any(|name| keys.is_secret(name));
+            let mut names = NAMES.iter().filter_map(|name| members.get(*name)?.as_str());
+            let secret_value = names.any(|name| keys.is_secret(name));
             for (key, member) in std::mem::take(members) {
                 let mut member = member;
                 if keys.is_secret(&key) || (secret_value && key.eq_ignore_ascii_case("value")) {
