@@ -7,6 +7,7 @@
 pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod collector;
+pub(crate) mod corpus;
 pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod proxy;

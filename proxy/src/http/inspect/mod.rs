@@ -80,6 +80,7 @@ pub use service::Inspect;
 use self::watch::BodyEnd;
 use crate::exchange::event::EndReason;
 use crate::http::drain::Drain;
+use crate::protocol::scan::Captures;
 
 /// What inspection may cost, and what it needs to know.
 #[derive(Debug, Clone)]
@@ -92,6 +93,8 @@ pub struct Settings {
     pub identity_header: Option<HeaderName>,
     /// Says when the drain time is over: what breaks off from then on was cut by this proxy.
     pub drain: Drain,
+    /// What is kept of arguments and results, for spans.
+    pub captures: Captures,
     /// Whether trace context is read, and bodies know their exchange for [`trace`](crate::http::trace).
     pub contexts: bool,
 }
@@ -103,6 +106,7 @@ impl Default for Settings {
             memory: Arc::new(Budget::new(64 << 20)),
             identity_header: None,
             drain: Drain::new(),
+            captures: Captures::default(),
             contexts: false,
         }
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use crate::protocol::message::{Captured, Document, Message};
-use crate::protocol::scan::Scanner;
+use crate::protocol::scan::{Captures, Scanner};
 use crate::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
 
 /// The longest data of an `endpoint` event that is kept, in bytes: it is a URI.
@@ -105,6 +105,12 @@ impl Json {
     pub(super) fn perhaps(limit: u64) -> Self {
         Self { start: Start::Open, ..Self::new(limit) }
     }
+
+    /// The same, that keeps payload.
+    pub(super) fn capturing(mut self, captures: Captures) -> Self {
+        self.scanner.capture(captures);
+        self
+    }
 }
 
 impl Parse for Json {
@@ -149,6 +155,7 @@ pub(super) struct Events {
     scanner: Option<Box<Scanner>>,
     waiting: Vec<Message>,
     limit: u64,
+    captures: Captures,
     /// Bytes since the last event.
     seen: u64,
     endpoint: Endpoint,
@@ -174,10 +181,17 @@ impl Events {
             scanner: None,
             waiting: Vec::new(),
             limit,
+            captures: Captures::default(),
             seen: 0,
             endpoint: Endpoint::Kept(Vec::new()),
             keep_captures: true,
         }
+    }
+
+    /// The same, that keeps payload.
+    pub(super) const fn capturing(mut self, captures: Captures) -> Self {
+        self.captures = captures;
+        self
     }
 }
 
@@ -185,12 +199,13 @@ impl Parse for Events {
     const STREAM: bool = true;
 
     fn feed(&mut self, data: &[u8], found: &mut impl FnMut(Found<'_>)) {
-        let Self { decoder, scanner, waiting, limit, seen, endpoint, keep_captures } = self;
+        let Self { decoder, scanner, waiting, limit, captures, seen, endpoint, keep_captures } = self;
         *seen += data.len() as u64;
         decoder.feed(data, &mut |item| match item {
             SseItem::Data(piece) => {
                 let scanner = scanner.get_or_insert_with(|| {
                     let mut scanner = Box::new(Scanner::new(*limit));
+                    scanner.capture(*captures);
                     scanner.keep_captures(*keep_captures);
                     scanner
                 });

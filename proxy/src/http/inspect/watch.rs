@@ -15,6 +15,7 @@ use crate::exchange::event::{EndReason, NotInspected};
 use crate::exchange::{AnswerShape, Handle};
 use crate::fault::TransportFailure;
 use crate::protocol::message::{Document, Message};
+use crate::protocol::scan::Captures;
 use crate::protocol::sse::SseEvent;
 
 /// Watches one body. The methods may panic: whoever calls them sees to it that the traffic goes on.
@@ -102,7 +103,9 @@ pub(super) fn request<L: Listener>(
         listener.request_end(Document::Empty, at);
         return None;
     };
-    match reader(parser, head, settings) {
+    // In requests only arguments stand, in responses only results.
+    let captures = Captures { result: 0, ..settings.captures };
+    match reader(parser.capturing(captures), head, settings) {
         Ok(reader) => Some(Box::new(RequestWatch {
             listener: listener.clone(),
             settings: Arc::clone(settings),
@@ -132,11 +135,18 @@ pub(super) fn response<L: Listener>(
         Media::Other => (AnswerShape::Other, Media::Other),
     };
     listener.response_head(status, shape, super::head::session(head), at);
+    let captures = Captures { arguments: 0, ..settings.captures };
     match media {
-        Media::Json => ResponseWatch::boxed(listener, Some(Json::new(limit)), head, settings, at),
-        Media::Events => ResponseWatch::boxed(listener, Some(Events::new(limit)), head, settings, at),
+        Media::Json => {
+            ResponseWatch::boxed(listener, Some(Json::new(limit).capturing(captures)), head, settings, at)
+        }
+        Media::Events => {
+            ResponseWatch::boxed(listener, Some(Events::new(limit).capturing(captures)), head, settings, at)
+        }
         // As servers on older TypeScript SDKs send their errors.
-        Media::Unknown => ResponseWatch::boxed(listener, Some(Json::perhaps(limit)), head, settings, at),
+        Media::Unknown => {
+            ResponseWatch::boxed(listener, Some(Json::perhaps(limit).capturing(captures)), head, settings, at)
+        }
         Media::Other => ResponseWatch::<L, Infallible>::boxed(listener, None, head, settings, at),
     }
 }
