@@ -108,6 +108,8 @@ impl App {
         let traces = Traces::new(config.traces.as_ref(), &telemetry)?;
         let context = config.traces.as_ref().map(|traces| traces.context.clone());
         config.inspect.contexts = context.is_some();
+        config.inspect.captures =
+            config.traces.as_ref().map(|traces| traces.spans.capture.kept()).unwrap_or_default();
         let hold = context.as_ref().is_some_and(|context| context.propagate != Propagate::Off);
         let trace = trace::Settings { hold, memory: Arc::clone(&config.inspect.memory) };
         let settings = exchange::Settings { trace: context, ..exchange::Settings::default() };
