@@ -1,7 +1,5 @@
 //! Where traces go is said at start, and a collector that is not there keeps nothing from working or ending.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::process::{Command, Stdio};
