@@ -132,6 +132,8 @@ pub(in crate::http) fn is_context_signed(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
+    type Lines = &'static [(&'static str, &'static str)];
+
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn what_speaks_against_a_change_of_the_body() {
         use NotPropagated::{Digested, Encoded, Expects, Memory, Signed};
-        let cases: &[(&[(&str, &str)], Option<NotPropagated>)] = &[
+        let cases: &[(Lines, Option<NotPropagated>)] = &[
             (&[], None),
             (&[("content-encoding", "identity")], None),
             (&[("content-encoding", "")], None),
@@ -197,10 +199,7 @@ mod tests {
             (&[("expect", "100-continue"), ("signature", "x"), ("digest", "x")], Some(Digested)),
         ];
         for (lines, expected) in cases {
-            let mut map = HeaderMap::new();
-            for (name, value) in *lines {
-                map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-            }
+            let map = headers(lines);
             assert_eq!(of(&map, Version::HTTP_11, true).sealed, *expected, "{lines:?}");
             assert_eq!(of(&map, Version::HTTP_11, false).sealed, expected.or(Some(Memory)), "{lines:?}");
         }

@@ -18,7 +18,7 @@ async fn check(steps: impl Fn() -> Vec<Step>, announced: bool) {
 #[tokio::test(start_paused = true)]
 async fn frames_trailers_ends_and_errors_are_those_of_the_body() {
     for announced in [false, true] {
-        check(|| vec![], announced).await;
+        check(Vec::new, announced).await;
         check(|| vec![data("{}")], announced).await;
         check(|| vec![data("{"), data(""), data("}")], announced).await;
         check(|| vec![data("{"), Step::Quiet(10), data("}")], announced).await;
