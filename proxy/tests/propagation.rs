@@ -165,12 +165,11 @@ fn with_marks(body: &[u8]) -> String {
     text
 }
 
-#[test]
-fn in_full_mode_the_context_stands_in_meta_and_nothing_else_differs() {
-    let path = Path::start(&[&ON[..], &["--propagate", "full"]].concat());
+/// Bodies, and what the server gets.
+fn spliced() -> Vec<(String, String)> {
     let meta = r#""_meta":{"traceparent":"P"}"#;
     let long = "x".repeat(40_000);
-    let cases = [
+    vec![
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.to_owned(),
             format!(r#"{{"params":{{{meta}}},"jsonrpc":"2.0","id":1,"method":"ping"}}"#),
@@ -209,8 +208,13 @@ fn in_full_mode_the_context_stands_in_meta_and_nothing_else_differs() {
             call(&format!(r#","arguments":{{"a":"{long}"}}"#))
                 .replace(r#""params":{"#, &format!(r#""params":{{{meta},"#)),
         ),
-    ];
-    for (body, expected) in cases {
+    ]
+}
+
+#[test]
+fn in_full_mode_the_context_stands_in_meta_and_nothing_else_differs() {
+    let path = Path::start(&[&ON[..], &["--propagate", "full"]].concat());
+    for (body, expected) in spliced() {
         let pieces: Vec<&[u8]> = body.as_bytes().chunks(body.len().div_ceil(300)).collect();
         let head = "POST /mcp HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
         for request in [post(&body), chunked(head, &[body.as_bytes()], ""), chunked(head, &pieces, "")] {

@@ -1,13 +1,18 @@
 //! The proxy as the tests start it: the server and stack of this library within the test's process.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mcp_tap::exchange::event::{Event, Sink};
+use mcp_tap::exchange::{self, Exchange};
 use mcp_tap::http::drain::Drain;
 use mcp_tap::http::forward::{Connector, Forward, Settings, UpstreamAddress};
+use mcp_tap::http::inspect::{self, InspectLayer};
 use mcp_tap::http::server::{self, Server};
 use mcp_tap::http::stack::stack;
+use mcp_tap::http::trace::{self, TraceLayer};
 use tower::layer::util::Identity;
 
 /// A running proxy.
@@ -36,6 +41,32 @@ pub(crate) fn start_proxy(upstream: SocketAddr) -> SocketAddr {
     start(settings(upstream), 1, Duration::from_secs(5)).address
 }
 
+/// The same, inspecting and holding requests as where traces are made, with nothing to write into them.
+pub(crate) fn start_holding_proxy(upstream: SocketAddr) -> SocketAddr {
+    let (server, address, drain) = bind(1, Duration::from_secs(5));
+    let settings = settings(upstream);
+    let connector = Connector::new(&settings).unwrap();
+    std::thread::spawn(move || {
+        server.run(&drain.clone(), move || {
+            let forward = Forward::new(settings.clone(), connector.clone(), drain.clone());
+            let exchange = Exchange::new(exchange::Settings::default(), Arc::new(Nobody));
+            move |client| {
+                let settings = inspect::Settings { contexts: true, ..inspect::Settings::default() };
+                let trace = trace::Settings { hold: true, memory: Arc::clone(&settings.memory) };
+                let inspect = InspectLayer::accepted(exchange.clone(), settings, client);
+                stack(&inspect, &TraceLayer::new(trace), forward.clone())
+            }
+        })
+    });
+    address
+}
+
+struct Nobody;
+
+impl Sink for Nobody {
+    fn emit(&self, _event: Event) {}
+}
+
 /// The default settings for a TCP server.
 pub(crate) fn settings(upstream: SocketAddr) -> Settings {
     Settings::new(UpstreamAddress::Tcp { host: upstream.ip().to_string(), port: upstream.port() })
@@ -43,9 +74,7 @@ pub(crate) fn settings(upstream: SocketAddr) -> Settings {
 
 /// A proxy with everything said.
 pub(crate) fn start(settings: Settings, workers: usize, drain_time: Duration) -> Proxy {
-    let listen = server::Settings { listen: ([127, 0, 0, 1], 0).into(), workers, drain: drain_time };
-    let server = Server::bind(&listen).unwrap();
-    let (address, drain) = (server.local_addr(), Drain::new());
+    let (server, address, drain) = bind(workers, drain_time);
     let connector = Connector::new(&settings).unwrap();
     let running = drain.clone();
     let thread = std::thread::spawn(move || {
@@ -56,4 +85,11 @@ pub(crate) fn start(settings: Settings, workers: usize, drain_time: Duration) ->
         })
     });
     Proxy { address, drain, thread }
+}
+
+fn bind(workers: usize, drain_time: Duration) -> (Server, SocketAddr, Drain) {
+    let listen = server::Settings { listen: ([127, 0, 0, 1], 0).into(), workers, drain: drain_time };
+    let server = Server::bind(&listen).unwrap();
+    let address = server.local_addr();
+    (server, address, Drain::new())
 }
