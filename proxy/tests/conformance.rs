@@ -1,5 +1,6 @@
 //! The official MCP conformance suite says the same of a server, and of a client, with the proxy in between as
-//! without: for every scenario the same checks with the same status, not one more, not one less.
+//! without: for every scenario the same checks with the same status, not one more, not one less. Also when the proxy
+//! traces everything and writes its context into every message.
 
 #![expect(clippy::print_stdout, reason = "the counts belong into the log of a test run")]
 
@@ -15,10 +16,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use support::collector::Collector;
 use support::parts::{Parts, Server};
 use support::process::{Process, fail};
 use support::scrape::Scrape;
-use support::tap::{EXECUTABLE, through_proxy};
+use support::spans::{Span, torn};
+use support::tap::{EXECUTABLE, through_proxy, traced};
 
 const SUITE: &str = "@modelcontextprotocol/conformance/dist/index.js";
 /// One run of the suite takes up to 15 seconds on an idle machine.
@@ -71,28 +74,56 @@ fn everything() -> Server {
     Server::start("server-everything", "/mcp", Parts::find().package(program).arg("streamableHttp"))
 }
 
-/// Runs the suite's server scenarios directly and through the proxy; directly at least `floor` checks must pass, so
-/// that a run of nothing is no success.
+/// Runs the suite's server scenarios directly, through the proxy, and through one that traces and writes contexts;
+/// directly at least `floor` checks must pass, so that a run of nothing is no success.
 fn server_suite(server: &Server, revision: &str, floor: usize) {
-    let tap = through_proxy(&server.origin());
     let run = |url: &str| run(revision, Parts::find().package(SUITE).args(["server", "--url", url]));
     let direct = run(&server.url());
+
+    let tap = through_proxy(&server.origin());
     let tapped = run(&tap.url(server.path));
-    compare(revision, &direct, &tapped, floor);
+    compare(revision, "through mcp-tap", &direct, &tapped, floor);
     balanced(&Scrape::of(tap.admin));
+
+    let collector = Collector::start();
+    let tap = traced(&server.origin(), &collector, &["--propagate", "full"]);
+    let told = run(&tap.url(server.path));
+    compare(revision, "through mcp-tap, traced", &direct, &told, floor);
+    let scrape = Scrape::of(tap.admin);
+    balanced(&scrape);
+    println!("not written: {:?}", scrape.by("mcp_proxy_trace_context_not_written_total", ["reason"]));
+    assert_eq!(scrape.sum("mcp_proxy_spans_dropped_total"), 0.0);
+    let (status, log) = tap.stop();
+    assert!(status.success(), "{status}: {log}");
+    whole(&collector.spans());
 }
 
 /// The same for the client scenarios: there the suite is the server, and each scenario gets a proxy of its own
-/// (through-proxy.mjs).
+/// (through-proxy.mjs). They take longest, so the proxies trace and write contexts at once.
 fn client_suite(revision: &str, floor: usize) {
     let _alone = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let collector = Collector::start();
+    let flags = ["--otlp-endpoint", &collector.endpoint(), "--trace-ratio", "1", "--propagate", "full"];
+    let flags = serde_json::json!(flags).to_string();
     let run = |client: &str| {
         let mut suite = Parts::find().package(SUITE);
-        run(revision, suite.args(["client", "--command", client]).env("MCP_TAP", EXECUTABLE))
+        suite.args(["client", "--command", client]).env("MCP_TAP", EXECUTABLE);
+        // Soon: the suite does not wait for the end of the proxies.
+        suite.env("TAP_FLAGS", &flags).env("OTEL_BSP_SCHEDULE_DELAY", "50");
+        run(revision, &mut suite)
     };
     let direct = run("node fixture-client.mjs");
     let tapped = run("node --import ./through-proxy.mjs fixture-client.mjs");
-    compare(revision, &direct, &tapped, floor);
+    compare(revision, "through mcp-tap, traced", &direct, &tapped, floor);
+    whole(&collector.spans());
+}
+
+/// The collector got the calls of the suite, and no span whose parent in the same process is missing.
+fn whole(spans: &[Span]) {
+    let calls = spans.iter().filter(|span| span.name.starts_with("tools/call")).count();
+    println!("{} spans, {calls} of calls", spans.len());
+    assert!(calls > 0, "no call of a tool was traced");
+    assert_eq!(torn(spans), Vec::<String>::new());
 }
 
 /// Runs the suite. Its exit code is no matter: some checks fail by design of the server, both ways.
@@ -169,8 +200,8 @@ fn balanced(scrape: &Scrape) {
     assert_eq!(scrape.sum("mcp_proxy_faults_total"), calls - succeeded, "faults and failures differ");
 }
 
-fn compare(revision: &str, direct: &Run, tapped: &Run, floor: usize) {
-    for (way, run) in [("directly", direct), ("through mcp-tap", tapped)] {
+fn compare(revision: &str, through: &str, direct: &Run, tapped: &Run, floor: usize) {
+    for (way, run) in [("directly", direct), (through, tapped)] {
         println!(
             "{revision} {way}: {} passed, {} failed, {} warnings, {} checks in all",
             run.with("SUCCESS"),
@@ -198,7 +229,7 @@ fn compare(revision: &str, direct: &Run, tapped: &Run, floor: usize) {
         }
     }
     if !report.is_empty() {
-        fail(&format!("{} checks differ:\n{}", differing.len(), report.join("\n")));
+        fail(&format!("{} checks differ {through}:\n{}", differing.len(), report.join("\n")));
     }
     assert!(direct.with("SUCCESS") >= floor, "less than {floor} checks passed without the proxy");
 }

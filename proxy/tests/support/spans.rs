@@ -250,16 +250,10 @@ impl Page<'_> {
 /// All that is wrong with the spans as one trace: other traces, ids that stand twice, and parents that are missing
 /// (but for those in `elsewhere`, which the test made itself).
 pub(crate) fn not_one_trace(spans: &[Span], elsewhere: &[&str]) -> Vec<String> {
-    let mut wrong = Vec::new();
     let traces: BTreeSet<&str> = spans.iter().map(|span| span.trace_id.as_str()).collect();
+    let (ids, mut wrong) = ids(spans);
     if traces.len() != 1 {
         wrong.push(format!("{} traces", traces.len()));
-    }
-    let mut ids = BTreeSet::new();
-    for span in spans {
-        if !ids.insert(span.span_id.as_str()) {
-            wrong.push(format!("the id of {} stands twice", span.title()));
-        }
     }
     let roots: Vec<String> = spans.iter().filter(|it| it.parent_id.is_empty()).map(Span::title).collect();
     if roots.len() > 1 {
@@ -272,4 +266,24 @@ pub(crate) fn not_one_trace(spans: &[Span], elsewhere: &[&str]) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// All that is wrong with the spans of processes of which each told all it made: ids that stand twice, and parents of
+/// the same process that are missing.
+pub(crate) fn torn(spans: &[Span]) -> Vec<String> {
+    let (ids, mut wrong) = ids(spans);
+    for span in spans.iter().filter(|span| !span.parent_id.is_empty() && !span.parent_is_remote) {
+        if !ids.contains(span.parent_id.as_str()) {
+            wrong.push(format!("{} is torn from its parent", span.title()));
+        }
+    }
+    wrong
+}
+
+/// The ids of the spans, and which of them stand twice.
+fn ids(spans: &[Span]) -> (BTreeSet<&str>, Vec<String>) {
+    let mut ids = BTreeSet::new();
+    let twice = spans.iter().filter(|span| !ids.insert(span.span_id.as_str()));
+    let twice = twice.map(|span| format!("the id of {} stands twice", span.title())).collect();
+    (ids, twice)
 }
