@@ -9,6 +9,8 @@ mod bench;
 mod contexts;
 #[path = "traces/exports.rs"]
 mod exports;
+#[path = "traces/outcomes.rs"]
+mod outcomes;
 #[path = "traces/sampling.rs"]
 mod sampling;
 #[path = "traces/shapes.rs"]

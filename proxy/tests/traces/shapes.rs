@@ -92,11 +92,7 @@ fn failures_are_those_of_the_side_that_sees_them() {
             2 => connection.send(&json_answer(&error(-32603))),
             3 => connection.send(&json_answer(&json!({"jsonrpc": "2.0", "id": 3,
                 "result": {"isError": true, "content": []}}))),
-            4 => connection.send(&http("503 Later", "", "")),
-            _ => {
-                connection.reset();
-                connection.finish_sending();
-            }
+            _ => connection.send(&http("503 Later", "", "")),
         }
     });
     for id in 1..=4 {
