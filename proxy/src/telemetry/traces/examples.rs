@@ -63,6 +63,7 @@ fn trace() -> Trace {
         trace_id: ids.trace_id(),
         span_id: ids.span_id(),
         upstream_id: ids.span_id(),
+        http_version: "1.1",
         flags: 3,
         parent: None,
         state: None,
@@ -72,6 +73,7 @@ fn trace() -> Trace {
         first_event: None,
         uri: None,
         peer: None,
+        http_version: "1.1",
         captured: Captured::default(),
     }
 }
