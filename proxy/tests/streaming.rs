@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use support::PATIENCE;
 use support::client::RawClient;
-use support::proxy::start_proxy;
+use support::proxy::{start_holding_proxy, start_proxy};
 use support::server::ScriptedServer;
 use support::wire::{End, Framing};
 
@@ -129,17 +129,22 @@ fn a_client_that_leaves_before_the_answer_closes_the_servers_side_at_once() {
 
 #[test]
 fn a_client_that_leaves_within_its_request_closes_the_servers_side() {
-    let (tell, told) = signal();
-    let server = ScriptedServer::start(move |connection| {
-        connection.reader.head().unwrap();
-        assert_eq!(connection.reader.exactly(100), b"half");
-        tell.send(()).unwrap();
-    });
-    let mut client = RawClient::connect(start_proxy(server.address));
-    client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
-    std::thread::sleep(Duration::from_millis(20));
-    drop(client);
-    wait(&told);
+    // Also while the request is held, and after.
+    for (start, stay) in
+        [(start_proxy as fn(_) -> _, 20), (start_holding_proxy, 20), (start_holding_proxy, 100)]
+    {
+        let (tell, told) = signal();
+        let server = ScriptedServer::start(move |connection| {
+            connection.reader.head().unwrap();
+            assert_eq!(connection.reader.exactly(100), b"half");
+            tell.send(()).unwrap();
+        });
+        let mut client = RawClient::connect(start(server.address));
+        client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
+        std::thread::sleep(Duration::from_millis(stay));
+        drop(client);
+        wait(&told);
+    }
 }
 
 #[test]

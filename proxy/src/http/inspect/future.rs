@@ -127,3 +127,13 @@ impl<L: Listener> Drop for Open<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_in_lower_case_hex_of_full_length() {
+        assert_eq!(Hex([0, 1, 0xab, 0xff]).to_string(), "0001abff");
+    }
+}

@@ -29,6 +29,8 @@ struct Replay<E> {
     /// Bytes of these.
     left: u64,
     tail: Tail<E>,
+    /// Whether the error was kept back for one poll.
+    paused: bool,
     _memory: Option<Reservation>,
 }
 
@@ -47,6 +49,13 @@ pub(super) enum Tail<E> {
 impl<E> Replay<E> {
     fn is_over(&self) -> bool {
         self.frames.as_slice().is_empty() && matches!(self.tail, Tail::Open)
+    }
+
+    /// Whether an error is next that was not kept back yet. hyper drops what it has not written when a body fails, and
+    /// writes when a body has nothing: so the server gets what it would have got before the error.
+    fn pauses(&mut self) -> bool {
+        let error = self.frames.as_slice().is_empty() && matches!(self.tail, Tail::Error(_));
+        error && !std::mem::replace(&mut self.paused, true)
     }
 
     /// The next frame; `None` when the body goes on itself.
@@ -78,7 +87,7 @@ impl<B: Body<Data = Bytes>> HeldBody<B> {
         memory: Option<Reservation>,
     ) -> Self {
         let left = frames.iter().map(|frame| frame.len() as u64).sum();
-        let replay = Replay { frames: frames.into_iter(), left, tail, _memory: memory };
+        let replay = Replay { frames: frames.into_iter(), left, tail, paused: false, _memory: memory };
         Self { inner, replay: (!replay.is_over()).then(|| Box::new(replay)) }
     }
 }
@@ -93,6 +102,10 @@ impl<B: Body<Data = Bytes>> Body for HeldBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         if let Some(replay) = this.replay {
+            if replay.pauses() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let next = replay.next();
             if replay.is_over() {
                 *this.replay = None;

@@ -52,3 +52,18 @@ async fn length_that_nobody_announced_stays_unknown() {
     let announced = post([data("{}")]).announced().send().await;
     assert_eq!((announced.size, announced.ended), ((2, Some(2)), false));
 }
+
+/// So that hyper writes to the server what came before the error.
+#[tokio::test(start_paused = true)]
+async fn error_that_was_read_ahead_comes_one_poll_later() {
+    let mut case = post([data("{"), Step::Error]);
+    let server =
+        service_fn(async |request: Request<HeldBody<Script>>| Ok::<_, Infallible>(Response::new(request)));
+    let Ok(response) = case.layer().layer(server).oneshot(case.request()).await;
+    let mut body = response.into_body().into_body();
+    let mut poll = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+    assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))));
+    assert!(poll().is_pending());
+    assert!(matches!(poll(), Poll::Ready(Some(Err("broken")))));
+    assert!(matches!(poll(), Poll::Ready(None)));
+}
