@@ -27,6 +27,8 @@
 //! - From a server: a 1xx other than the above, bytes after the end of a response, the body and length of a 204, and a
 //!   reason phrase that is not ASCII end here; more than 1024 headers give 502.
 //! - What came before a break reaches the client; over HTTP/2 but for what its flow control held back.
+//! - Where traces are made, `traceparent` and `tracestate` are ours, unless a signature covers them, and on demand the same
+//!   members of a body's `_meta`; for that the head of a POST waits for its body, 50 ms at most ([`trace`]).
 //! - Heads are held whole and bounded; of bodies no more is held than fits into the buffers of both connections
 //!   (about 400 KiB each), be they one endless line.
 

@@ -73,7 +73,6 @@ fn trace() -> Trace {
         first_event: None,
         uri: None,
         peer: None,
-        http_version: "1.1",
         captured: Captured::default(),
     }
 }

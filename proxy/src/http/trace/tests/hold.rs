@@ -1,6 +1,6 @@
 //! How long a request is held.
 
-use std::future::pending;
+use std::future::ready;
 use std::task::Waker;
 
 use tower::Service;
@@ -35,8 +35,7 @@ fn body_that_is_there_goes_on_in_the_same_poll() {
     for steps in [vec![data("{}")], vec![data("{"), data("}")]] {
         let mut case = post(steps).announced();
         let request = case.request();
-        let server = service_fn(async |_: Request<HeldBody<Script>>| Ok::<_, Infallible>(Response::new(())));
-        let mut response = std::pin::pin!(case.layer().layer(server).call(request));
+        let mut response = std::pin::pin!(case.layer().layer(service_fn(reflect)).call(request));
         assert!(response.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
         assert_eq!(case.exchange.forwarded(), [2]);
         assert_eq!(case.memory.used(), 0);
@@ -101,10 +100,8 @@ async fn request_without_an_exchange_passes() {
     let mut request = case(Request::post("/").header("traceparent", "x"), [Step::Quiet(200), data("{}")]);
     let mut sent = request.request();
     sent.body_mut().told = false;
-    let server =
-        service_fn(async |request: Request<HeldBody<Script>>| Ok::<_, Infallible>(Response::new(request)));
     let start = clock::now();
-    let Ok(response) = request.layer().layer(server).oneshot(sent).await;
+    let Ok(response) = request.layer().layer(service_fn(reflect)).oneshot(sent).await;
     let got = response.into_body();
     assert_eq!(clock::now(), start);
     assert_eq!(got.headers()["traceparent"], "x");
@@ -114,9 +111,7 @@ async fn request_without_an_exchange_passes() {
 #[tokio::test(start_paused = true)]
 async fn what_is_held_is_paid_for_until_it_was_taken() {
     let mut case = post([data("{\"a\":"), Step::Quiet(20), data("1}")]);
-    let server =
-        service_fn(async |request: Request<HeldBody<Script>>| Ok::<_, Infallible>(Response::new(request)));
-    let mut response = Box::pin(case.layer().layer(server).oneshot(case.request()));
+    let mut response = Box::pin(case.layer().layer(service_fn(reflect)).oneshot(case.request()));
     assert!(response.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(case.memory.used(), 5 + size_of::<Bytes>());
     let Ok(response) = response.await;
@@ -138,9 +133,7 @@ async fn request_without_room_is_not_held() {
 #[tokio::test(start_paused = true)]
 async fn request_that_is_dropped_while_held_never_went_on() {
     let mut case = post([data("{"), Step::Never]);
-    let server =
-        service_fn(async |_: Request<HeldBody<Script>>| pending::<Result<Response<()>, Infallible>>().await);
-    let mut response = Box::pin(case.layer().layer(server).oneshot(case.request()));
+    let mut response = Box::pin(case.layer().layer(service_fn(reflect)).oneshot(case.request()));
     assert!(response.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(response);
     assert!(case.exchange.forwarded().is_empty());
@@ -167,9 +160,9 @@ async fn exchange_that_is_dropped_while_held_ends_as_left_by_the_client() {
     let trace = TraceLayer::new(Settings { hold: true, memory: Arc::clone(&settings.memory) });
     let inspect = InspectLayer::accepted(exchange, settings, ([127, 0, 0, 1], 1).into());
     let reached = Arc::new(Mutex::new(0));
-    let server = service_fn(async |_: Request<HeldBody<TappedBody<Script>>>| {
+    let server = service_fn(|_: Request<HeldBody<TappedBody<Script>>>| {
         *reached.lock().expect("not poisoned") += 1;
-        Ok::<_, ForwardError>(Response::new(String::new()))
+        ready(Ok::<_, ForwardError>(Response::new(String::new())))
     });
     let mut service = stack(&inspect, &trace, server);
     let mut call = |steps: Vec<Step>| service.call(post(steps).request());

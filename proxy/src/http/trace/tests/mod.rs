@@ -234,6 +234,13 @@ impl Case {
     }
 }
 
+/// A server that gives back the request.
+async fn reflect(
+    request: Request<HeldBody<Script>>,
+) -> Result<Response<Request<HeldBody<Script>>>, Infallible> {
+    Ok(Response::new(request))
+}
+
 /// The frames of a body, and how it ended.
 async fn frames(body: &mut HeldBody<Script>) -> Vec<String> {
     let mut frames = Vec::new();

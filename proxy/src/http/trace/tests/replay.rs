@@ -37,9 +37,7 @@ async fn frames_trailers_ends_and_errors_are_those_of_the_body() {
 async fn frames_are_the_same_memory() {
     let bytes = Bytes::from(vec![b'x'; 1000]);
     let mut case = post([Step::Data(bytes.clone())]);
-    let server =
-        service_fn(async |request: Request<HeldBody<Script>>| Ok::<_, Infallible>(Response::new(request)));
-    let Ok(response) = case.layer().layer(server).oneshot(case.request()).await;
+    let Ok(response) = case.layer().layer(service_fn(reflect)).oneshot(case.request()).await;
     let frame = response.into_body().into_body().frame().await.expect("a frame").expect("no error");
     assert_eq!(frame.into_data().expect("data").as_ptr(), bytes.as_ptr());
 }
@@ -57,9 +55,7 @@ async fn length_that_nobody_announced_stays_unknown() {
 #[tokio::test(start_paused = true)]
 async fn error_that_was_read_ahead_comes_one_poll_later() {
     let mut case = post([data("{"), Step::Error]);
-    let server =
-        service_fn(async |request: Request<HeldBody<Script>>| Ok::<_, Infallible>(Response::new(request)));
-    let Ok(response) = case.layer().layer(server).oneshot(case.request()).await;
+    let Ok(response) = case.layer().layer(service_fn(reflect)).oneshot(case.request()).await;
     let mut body = response.into_body().into_body();
     let mut poll = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
     assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))));
