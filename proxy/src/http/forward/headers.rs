@@ -127,6 +127,18 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .filter(|token| !token.is_empty())
 }
 
+/// Takes these out of what `Connection` names. To be asked by who sets them anew here: what the client wanted to end at
+/// this hop is not what is set.
+pub(in crate::http) fn keep_named(headers: &mut HeaderMap, kept: &[HeaderName]) {
+    let is_kept = |token: &&str| kept.iter().any(|name| token.eq_ignore_ascii_case(name.as_str()));
+    if tokens(headers, &CONNECTION).any(|token| is_kept(&token)) {
+        let rest: Vec<&str> = tokens(headers, &CONNECTION).filter(|token| !is_kept(token)).collect();
+        if let Ok(rest) = HeaderValue::from_str(&rest.join(", ")) {
+            headers.insert(CONNECTION, rest);
+        }
+    }
+}
+
 /// Removes a header and keeps the order of the rest, as `HeaderMap::remove` does not.
 pub(in crate::http) fn remove(headers: &mut HeaderMap, name: &HeaderName) {
     if headers.contains_key(name) {
@@ -204,6 +216,21 @@ mod tests {
             "host: h|content-length: 2",
         );
         check(PLAIN, "b: 1|c: 2|connection: b", "c: 2");
+    }
+
+    #[test]
+    fn headers_set_here_are_named_by_connection_no_more() {
+        for (before, after) in [
+            ("connection: X, Close|x: 1", "connection: Close|x: 1"),
+            ("a: 1|connection: y, x|x: 1|connection: X", "a: 1|connection: y|x: 1"),
+            ("connection: x|x: 1", "connection: |x: 1"),
+            ("connection: y,xx|x: 1", "connection: y,xx|x: 1"),
+            ("x: 1", "x: 1"),
+        ] {
+            let mut headers = parse(before);
+            keep_named(&mut headers, &[HeaderName::from_static("x")]);
+            assert_eq!(print(&headers), after, "from {before}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ use tower::Service;
 pub use connect::Connector;
 pub use error::ForwardError;
 pub(in crate::http) use error::is_reset;
-pub(in crate::http) use headers::remove as remove_header;
+pub(in crate::http) use headers::{keep_named, remove as remove_header};
 pub use request::OutgoingBody;
 pub use response::ResponseBody;
 

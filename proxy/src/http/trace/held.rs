@@ -20,6 +20,8 @@ pub(super) struct Held<S, B: OfExchange> {
     body: B,
     handle: B::Handle,
     frames: Vec<Bytes>,
+    /// How many of these are memory of their own.
+    own: usize,
     size: usize,
     tail: Tail<B::Error>,
     memory: Arc<Budget>,
@@ -41,6 +43,7 @@ impl<S, B: OfExchange> Held<S, B> {
             body,
             handle,
             frames: Vec::new(),
+            own: 0,
             size: 0,
             tail: Tail::Open,
             memory,
@@ -81,6 +84,11 @@ impl<S, B: OfExchange> Held<S, B> {
             over: Box::pin(tokio::time::sleep(HOLD_TIME)),
             memory: Reservation::empty(&self.memory),
         });
+        // A frame is a part of the buffer that it was read into, and keeps all of it: of one byte, kilobytes.
+        for frame in self.frames.iter_mut().skip(self.own) {
+            *frame = Bytes::copy_from_slice(frame);
+        }
+        self.own = self.frames.len();
         if !waiting.memory.resize(self.size + self.frames.len() * size_of::<Bytes>()) {
             return Poll::Ready(());
         }

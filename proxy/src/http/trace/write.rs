@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::Forwarding;
 use crate::clock;
 use crate::exchange::trace::Outgoing;
-use crate::http::forward::remove_header;
+use crate::http::forward::{keep_named, remove_header};
 use crate::http::inspect::{guarded, is_context_signed};
 use crate::protocol::splice::{self, Edit};
 
@@ -34,6 +34,8 @@ fn set_context(outgoing: &Outgoing, headers: &mut HeaderMap) {
     let Ok(parent) = HeaderValue::try_from(outgoing.parent.to_string()) else { return };
     let state = outgoing.state.as_ref().map(|state| state.to_string());
     let state = state.filter(|state| !state.is_empty()).and_then(|state| HeaderValue::try_from(state).ok());
+    // What the client sent may have been meant for this hop alone (`Connection: traceparent`); what is set now is not.
+    keep_named(headers, &[TRACEPARENT, TRACESTATE]);
     headers.insert(TRACEPARENT, parent);
     match state {
         Some(state) => drop(headers.insert(TRACESTATE, state)),

@@ -121,6 +121,30 @@ async fn what_is_held_is_paid_for_until_it_was_taken() {
     assert_eq!(case.memory.used(), 0);
 }
 
+/// A byte in the middle of a buffer that others wait for.
+struct Buffer(Arc<()>);
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &[b'x'; 8192]
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_holds_no_more_than_its_own_bytes() {
+    let buffer = Arc::new(());
+    let part = || Step::Data(Bytes::from_owner(Buffer(Arc::clone(&buffer))).slice(1..2));
+    let mut case = post([part(), Step::Quiet(10), part(), Step::Quiet(10), part(), part(), Step::Never]);
+    let mut response = Box::pin(case.layer().layer(service_fn(reflect)).oneshot(case.request()));
+    assert_eq!(Arc::strong_count(&buffer), 5);
+    for (milliseconds, left) in [(1, 4), (10, 3), (10, 1)] {
+        let waited = tokio::time::timeout(Duration::from_millis(milliseconds), &mut response).await;
+        assert!(waited.is_err(), "it is held");
+        assert_eq!(Arc::strong_count(&buffer), left);
+    }
+    assert_eq!(case.memory.used(), 4 * (1 + size_of::<Bytes>()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn request_without_room_is_not_held() {
     let case =
