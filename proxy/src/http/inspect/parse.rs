@@ -117,8 +117,10 @@ impl Parse for Json {
     const STREAM: bool = false;
 
     fn feed(&mut self, data: &[u8], found: &mut impl FnMut(Found<'_>)) {
-        if self.start == Start::Open {
-            let Some(first) = data.trim_ascii_start().first() else { return };
+        // White space before it is read as well: places in the document are counted from the body's first byte.
+        if self.start == Start::Open
+            && let Some(first) = data.trim_ascii_start().first()
+        {
             self.start = if matches!(first, b'{' | b'[') { Start::Json } else { Start::Foreign };
         }
         if self.start == Start::Foreign {
