@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "collectors/attackers.rs"]
+mod attackers;
 #[path = "collectors/itself.rs"]
 mod itself;
 mod support;
