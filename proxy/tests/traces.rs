@@ -5,6 +5,8 @@
 
 #[path = "traces/bench.rs"]
 mod bench;
+#[path = "traces/canaries.rs"]
+mod canaries;
 #[path = "traces/contexts.rs"]
 mod contexts;
 #[path = "traces/exports.rs"]

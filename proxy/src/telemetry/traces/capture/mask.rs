@@ -11,8 +11,11 @@ pub(super) const REDACTED: &str = "[redacted]";
 /// Stands where something was left out.
 pub(super) const MORE: &str = "…";
 
-/// Members whose text says what the member `value` beside them is.
+/// Members whose text says what the member `value` beside them is. Case makes no difference: some write `Name`.
 const NAMES: &[&str] = &["name", "key", "header", "field", "param", "label", "type", "id"];
+
+/// What that member is called.
+const VALUES: &[&str] = &["value", "values", "val"];
 
 /// Deepest level that is shown, JSON within texts included.
 const DEPTH: usize = 32;
@@ -28,10 +31,13 @@ fn mask_at(value: &mut Value, keys: &Keys, depth: usize) {
         _ if depth == 0 => *value = MORE.into(),
         Value::String(text) => mask_text(text, keys, depth),
         Value::Array(elements) => {
+            // ["Authorization", "…"] is how lists of headers are passed as well.
+            let pair = elements.len() == 2 && elements[0].as_str().is_some_and(|name| keys.is_secret(name));
             let mut secret = false;
             for element in elements {
                 // ["--token", "…"] is how command lines are passed.
-                let next = element.as_str().is_some_and(|flag| flag.starts_with('-') && keys.is_secret(flag));
+                let next = pair
+                    || element.as_str().is_some_and(|flag| flag.starts_with('-') && keys.is_secret(flag));
                 if secret {
                     *element = REDACTED.into();
                 } else {
@@ -42,11 +48,12 @@ fn mask_at(value: &mut Value, keys: &Keys, depth: usize) {
         }
         Value::Object(members) => {
             // {"name": "Authorization", "value": "…"} is how headers and variables are passed.
-            let mut names = NAMES.iter().filter_map(|name| members.get(*name)?.as_str());
-            let secret_value = names.any(|name| keys.is_secret(name));
+            let secret_value = members.iter().any(|(key, name)| {
+                is_one_of(NAMES, key) && name.as_str().is_some_and(|name| keys.is_secret(name))
+            });
             for (key, member) in std::mem::take(members) {
                 let mut member = member;
-                if keys.is_secret(&key) || (secret_value && key.eq_ignore_ascii_case("value")) {
+                if keys.is_secret(&key) || (secret_value && is_one_of(VALUES, &key)) {
                     member = REDACTED.into();
                 } else {
                     mask_at(&mut member, keys, depth - 1);
@@ -55,6 +62,10 @@ fn mask_at(value: &mut Value, keys: &Keys, depth: usize) {
             }
         }
     }
+}
+
+fn is_one_of(words: &[&str], key: &str) -> bool {
+    words.iter().any(|word| key.eq_ignore_ascii_case(word))
 }
 
 /// JSON within a text is written anew: what it hides by escapes or by keys that stand twice is gone with that.
@@ -94,6 +105,15 @@ mod tests {
             json!([{"name": "X-Api-Key", "value": "v"}, {"name": "Accept", "value": "v"}, ["run", "--token", "t", "u"]]),
             &json!([{"name": "X-Api-Key", "value": REDACTED}, {"name": "Accept", "value": "v"},
                 ["run", "--token", REDACTED, "u"]]),
+        );
+    }
+
+    #[test]
+    fn pairs_are_read_however_they_are_written() {
+        check(
+            json!([{"Name": "DB_PASSWORD", "Value": "v"}, {"KEY": "token", "values": ["v"]}, [["Cookie", "v"], ["Accept", "v"]]]),
+            &json!([{"Name": "DB_PASSWORD", "Value": REDACTED}, {"KEY": "token", "values": REDACTED},
+                [["Cookie", REDACTED], ["Accept", "v"]]]),
         );
     }
 
