@@ -15,6 +15,8 @@ use support::wire::Reader;
 const FIRST: usize = 50;
 /// Measured streams. With the first ones, and two descriptors each, below the usual limit of 1024.
 const STREAMS: usize = 400;
+/// Measured requests whose bodies trickle.
+const TRICKLING: usize = 200;
 /// Most resident memory per stream. A release build was measured at 35 KiB, a debug build at 48.
 const BOUND_KIB: usize = 64;
 
@@ -27,6 +29,38 @@ fn a_silent_event_stream_costs_little_memory() {
     let each = tap.resident_kib().saturating_sub(before) / STREAMS;
     // Less than one would mean that something else was measured.
     assert!((1..BOUND_KIB).contains(&each), "{each} KiB per stream");
+}
+
+/// Requests whose bodies come byte by byte, held for the sake of trace context, then passed on to a server that does not
+/// read: the buffers that the bytes came in must not be kept.
+#[test]
+fn a_body_that_trickles_costs_little_memory() {
+    for mode in ["header", "full"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let upstream = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let _open: Vec<TcpStream> = listener.incoming().map(|stream| stream.unwrap()).collect();
+        });
+        let flags = ["--workers", "1", "--otlp-endpoint", "http://127.0.0.1:9", "--propagate", mode];
+        let tap = through_proxy_with(&upstream, &flags);
+        let trickle = |count: usize| {
+            let mut most = 0;
+            let mut clients: Vec<_> = (0..count).map(|_| RawClient::connect(tap.traffic)).collect();
+            for client in &mut clients {
+                client.send(b"POST /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+            }
+            for _ in 0..100 {
+                clients.iter_mut().for_each(|client| client.send(b"1\r\n \r\n"));
+                most = most.max(tap.resident_kib());
+            }
+            (clients, most)
+        };
+        let _first = trickle(FIRST);
+        let before = tap.resident_kib();
+        let (_clients, most) = trickle(TRICKLING);
+        let each = most.saturating_sub(before) / TRICKLING;
+        assert!((1..BOUND_KIB * 2).contains(&each), "{mode}: {each} KiB per request");
+    }
 }
 
 fn open(tap: &Tap, count: usize) -> Vec<RawClient> {

@@ -117,8 +117,9 @@ fn nothing_of_payload_and_credentials_is_shown_anywhere() {
         }
         // Calls whose stream ended before their answer stay open for a while.
         bench.collector.await_spans("many", |spans| spans.len() > 100);
-        let mut shown: Vec<(String, String)> =
-            ["/metrics", "/operations", "/catalogue"].map(|path| (path.to_owned(), page(bench.tap.admin, path))).into();
+        let mut shown: Vec<(String, String)> = ["/metrics", "/operations", "/catalogue"]
+            .map(|path| (path.to_owned(), page(bench.tap.admin, path)))
+            .into();
         let openmetrics = page_as(bench.tap.admin, "/metrics", "application/openmetrics-text;version=1.0.0");
         shown.push(("exemplars".to_owned(), openmetrics));
         let (status, log) = bench.tap.stop();
