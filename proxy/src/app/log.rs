@@ -1,6 +1,5 @@
 //! The log, on standard error: standard output belongs to what is asked for.
 
-use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
@@ -15,8 +14,7 @@ use crate::telemetry::export::otlp::rejections;
 
 /// Starts it.
 pub(super) fn start(settings: LogSettings) {
-    let colours = std::io::stderr().is_terminal();
-    subscriber(settings, std::io::stderr, colours).init();
+    subscriber(settings, std::io::stderr).init();
     std::panic::set_hook(Box::new(panicked));
 }
 
@@ -24,7 +22,9 @@ pub(super) fn start(settings: LogSettings) {
 ///
 /// Only our own lines are written: libraries log headers at their lower levels. The exporter of traces reads what its
 /// library says about refused spans, at any level of the log.
-fn subscriber<W>(settings: LogSettings, writer: W, colours: bool) -> impl Subscriber
+///
+/// No colours, on a terminal neither: the library is built without them, and complains when they are asked for.
+fn subscriber<W>(settings: LogSettings, writer: W) -> impl Subscriber
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
@@ -36,7 +36,7 @@ where
         .log_internal_errors(false);
     let lines = match settings.format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
-        LogFormat::Text => lines.with_ansi(colours).boxed(),
+        LogFormat::Text => lines.boxed(),
     };
     // One by one: of two layers put together by `and_then` the filter of one hides events from the other.
     tracing_subscriber::registry().with(lines.with_filter(own)).with(rejections())
@@ -76,7 +76,7 @@ mod tests {
             let written = Written::default();
             let writer = written.clone();
             let settings = LogSettings { format, level: tracing::Level::TRACE };
-            let log = subscriber(settings, move || writer.clone(), false);
+            let log = subscriber(settings, move || writer.clone());
             tracing::subscriber::with_default(log, || {
                 tracing::info!("ours");
                 tracing::error!(target: "opentelemetry-otlp", rejected_spans = 1, "theirs");
@@ -92,7 +92,7 @@ mod tests {
         let written = Written::default();
         let writer = written.clone();
         let settings = LogSettings { format, level: tracing::Level::DEBUG };
-        let log = subscriber(settings, move || writer.clone(), false);
+        let log = subscriber(settings, move || writer.clone());
         tracing::subscriber::with_default(log, || {
             let (trace_id, span_id) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
             tracing::debug!(trace_id, span_id, failure = "refused", "no response");
