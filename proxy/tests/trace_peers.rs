@@ -1,5 +1,5 @@
-//! Instrumented peers and another maker's backend: the official Python SDK traces its own requests, and with the
-//! sidecar in between there is one trace, in which everything hangs where the conventions want it.
+//! Instrumented peers and other makers' backends: the official Python SDK traces its own requests, Node.js its HTTP, and
+//! with the sidecar in between there is one trace, in which everything hangs where the conventions want it.
 
 mod support;
 
@@ -32,10 +32,12 @@ fn tap_to(server: &Server, collector: &Collector, propagate: &str) -> Tap {
 
 /// Lets the client do its work; gives the id of its trace.
 fn run(url: &str, mode: &str, collector: &Collector) -> String {
-    let mut script = Parts::find().script("traced_client.py");
-    let client = Process::start("traced_client.py", script.args([url, mode, &collector.endpoint()]));
-    let (status, lines) = client.finish(RUN);
-    assert!(status.success(), "{url} {mode}: {status}\n{}", lines.join("\n"));
+    traced(Parts::find().script("traced_client.py").args([url, mode, &collector.endpoint()]))
+}
+
+fn traced(client: &mut Command) -> String {
+    let (status, lines) = Process::start("a traced client", client).finish(RUN);
+    assert!(status.success(), "{client:?}: {status}\n{}", lines.join("\n"));
     lines.iter().find_map(|line| line.strip_prefix("trace ")).expect("the id of the trace").to_owned()
 }
 
@@ -168,11 +170,62 @@ fn every_trace_of_a_session_is_whole() {
     );
 }
 
+/// Node.js with OpenTelemetry's instrumentation of HTTP on both sides: the SDK for TypeScript says nothing in `_meta`.
+#[test]
+fn an_instrumented_node_client_and_server_are_one_trace_with_us() {
+    let collector = Collector::start();
+    let mut script = Parts::find().script("traced.mjs");
+    script.args([&collector.endpoint(), "server", "fixture-server.mjs"]);
+    let server = Server::start("traced.mjs", "/mcp", &mut script);
+    let tap = tap_to(&server, &collector, "header");
+    let plan = json!([
+        {"do": "list_tools"},
+        {"do": "call", "name": "test_simple_text", "arguments": {}},
+        {"do": "call", "name": "test_error_handling", "arguments": {}}
+    ]);
+    let mut script = Parts::find().script("traced.mjs");
+    script.args([&collector.endpoint(), "client", "client-v2.mjs", &tap.url("/mcp"), "modern"]);
+    let trace = traced(script.arg(plan.to_string()));
+    assert!(tap.stop().0.success());
+    let spans = of_trace(&collector, &trace, 17);
+    assert_eq!(not_one_trace(&spans, &[]), Vec::<String>::new());
+    insta::assert_snapshot!(shape(&spans), @r#"
+    trace 1
+      INTERNAL agent {"client"}
+        CLIENT POST {"client"}
+          SERVER server/discover {"mcp-tap" "server-discover-probe-1"} (remote)
+            CLIENT server/discover {"mcp-tap" "server-discover-probe-1"} [first_byte response]
+              SERVER POST {"server"} (remote)
+        CLIENT POST {"client"}
+          SERVER tools/list {"mcp-tap" "0"} (remote)
+            CLIENT tools/list {"mcp-tap" "0"} [first_byte response]
+              SERVER POST {"server"} (remote)
+        CLIENT POST {"client"}
+          SERVER tools/call test_simple_text {"mcp-tap" "1"} (remote)
+            CLIENT tools/call test_simple_text {"mcp-tap" "1"} [first_byte response]
+              SERVER POST {"server"} (remote)
+        CLIENT POST {"client"}
+          SERVER tools/call test_error_handling ERROR {"mcp-tap" "2"} (remote)
+            CLIENT tools/call test_error_handling ERROR {"mcp-tap" "2"} [first_byte response]
+              SERVER POST {"server"} (remote)
+    "#);
+}
+
 #[test]
 fn another_maker_reads_the_spans() {
+    another_maker_reads("http/protobuf");
+}
+
+#[test]
+fn another_makers_grpc_reads_the_spans() {
+    another_maker_reads("grpc");
+}
+
+fn another_maker_reads(protocol: &str) {
     let port = free_port();
     let mut script = Parts::find().script("foreign_collector.py");
-    let foreign = Process::start("foreign_collector.py", script.arg("4").env("PORT", port.to_string()));
+    script.args(["4", protocol]).env("PORT", port.to_string());
+    let foreign = Process::start("foreign_collector.py", &mut script);
     foreign.wait_for_line("that it listens", |line| (line == "listening").then_some(()));
     let body = |id: i32| match id {
         1 => json!({"jsonrpc": "2.0", "id": 1, "result": {"content": []}}),
@@ -186,7 +239,7 @@ fn another_maker_reads_the_spans() {
             connection.send(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes());
         }
     });
-    let tap = traced_to(&format!("http://{}", server.address), &format!("http://127.0.0.1:{port}"));
+    let tap = traced_to(&format!("http://{}", server.address), &format!("http://127.0.0.1:{port}"), protocol);
     let mut client = RawClient::connect(tap.traffic);
     for id in 1..=2 {
         let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "echo"}})

@@ -1,6 +1,7 @@
-"""Another maker's OTLP receiver (oteltap): `foreign_collector.py COUNT`, HTTP/protobuf on loopback, port in PORT.
+"""Other makers' OTLP receivers: `foreign_collector.py COUNT http/protobuf|grpc`, on loopback, port in PORT.
 
-Waits for COUNT spans and prints them as it gives them back, as one JSON list.
+HTTP/protobuf is oteltap; gRPC is the official service on the gRPC of C and Python. Waits for COUNT spans and prints them as
+they are given back, as one JSON list.
 """
 
 import asyncio
@@ -8,10 +9,17 @@ import json
 import os
 import sys
 
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
-COUNT = int(sys.argv[1])
+COUNT, PROTOCOL = int(sys.argv[1]), sys.argv[2]
+ADDRESS = f"127.0.0.1:{os.environ['PORT']}"
 
 
 def shown(span: Span) -> dict:
@@ -28,7 +36,40 @@ def shown(span: Span) -> dict:
     }
 
 
-async def main() -> None:
+class Service(TraceServiceServicer):
+    """Hands each span to `take`."""
+
+    def __init__(self, take) -> None:
+        self.take = take
+
+    async def Export(self, request, context) -> ExportTraceServiceResponse:
+        for of_resource in request.resource_spans:
+            for of_scope in of_resource.scope_spans:
+                for span in of_scope.spans:
+                    self.take(span)
+        return ExportTraceServiceResponse()
+
+
+async def over_grpc() -> list:
+    spans = []
+    whole = asyncio.Event()
+
+    def take(span: Span) -> None:
+        spans.append(shown(span))
+        if len(spans) == COUNT:
+            whole.set()
+
+    server = grpc.aio.server()
+    add_TraceServiceServicer_to_server(Service(take), server)
+    server.add_insecure_port(ADDRESS)
+    await server.start()
+    print("listening", flush=True)
+    await asyncio.wait_for(whole.wait(), timeout=60)
+    await server.stop(grace=5)
+    return spans
+
+
+async def over_http() -> list:
     spans = []
 
     def last(span: Span) -> bool:
@@ -42,7 +83,7 @@ async def main() -> None:
         await asyncio.sleep(0)
         print("listening", flush=True)
         await waiting
-    print(json.dumps(spans))
+    return spans
 
 
-asyncio.run(main())
+print(json.dumps(asyncio.run(over_grpc() if PROTOCOL == "grpc" else over_http())))

@@ -126,7 +126,7 @@ pub(crate) fn traced_by(command: &mut Command, upstream: &str, collector: &Colle
 }
 
 /// The same, to a collector that is not ours.
-pub(crate) fn traced_to(upstream: &str, endpoint: &str) -> Tap {
-    let flags = ["--otlp-endpoint", endpoint, "--trace-ratio", "1"];
+pub(crate) fn traced_to(upstream: &str, endpoint: &str, protocol: &str) -> Tap {
+    let flags = ["--otlp-endpoint", endpoint, "--otlp-protocol", protocol, "--trace-ratio", "1"];
     through_proxy_by(Command::new(EXECUTABLE).env("OTEL_BSP_SCHEDULE_DELAY", "50"), upstream, &flags)
 }
