@@ -183,11 +183,10 @@ impl Call {
         }
     }
 
-    /// The context that the server was told of it, while it is open.
-    pub(super) fn context(&self, settings: &trace::Settings) -> Option<trace::Context> {
+    /// The place of what the server asks for its sake, while it is open.
+    pub(super) fn below(&self, settings: &trace::Settings) -> Option<trace::Choice> {
         let state = self.state();
-        let trace = state.draft.as_ref()?.trace.as_deref()?;
-        Some(settings.context(trace, trace.upstream_id))
+        Some(settings.below_upstream(state.draft.as_ref()?.trace.as_deref()?))
     }
 
     /// Ends it without an answer. `None` if it was over.

@@ -12,7 +12,8 @@ use super::super::connection::Connection;
 use super::super::core::Core;
 use super::super::event::{Direction, Event, HttpTrace, NotInspected};
 use super::super::trace::{
-    Carrier, Choice, Context, Incoming, NotPropagated, Outgoing, Propagate, Settings, Trace, Trust, choose,
+    Carrier, Choice, Context, Incoming, LinkReason, NotPropagated, Outgoing, Propagate, Settings, Trace,
+    Trust, choose,
 };
 use super::{HttpCall, HttpMethod, RequestHead};
 
@@ -95,12 +96,22 @@ impl Tracing {
         settings.context(&http.trace, http.trace.span_id)
     }
 
-    /// What is current where a message is read: our own span, if it is exported, else what the head brought.
-    fn current(&self, settings: &Settings) -> Option<Context> {
-        match &self.http {
-            Some(Http { trace, used: true }) => Some(settings.context(trace, trace.span_id)),
-            _ => self.header.clone(),
+    /// The place of an operation: below what its `_meta` tells, or what is current where it is read. That is our own
+    /// span, if it is there for others and exported for certain, else what the head brought.
+    fn place(&self, settings: &Settings, meta: Option<Context>) -> Choice {
+        let trust = settings.trust;
+        let Some(Http { trace, used: true }) = &self.http else {
+            return choose(meta, self.header.clone(), trust);
+        };
+        let own = settings.context(trace, trace.span_id);
+        if trace.is_sampled() {
+            return choose(meta, Some(own), trust);
         }
+        let why = match (&meta, trust) {
+            (Some(_), Trust::Continue) => LinkReason::HttpRequest,
+            _ => LinkReason::UnsampledParent,
+        };
+        choose(meta, self.header.clone(), trust).linked(own, why)
     }
 
     /// Makes a message carry a context, if messages are to.
@@ -156,7 +167,7 @@ impl HttpCall {
         if message.batched && !is_over {
             tracing.use_http(settings, connection);
         }
-        let choice = choose(meta, tracing.current(settings), settings.trust);
+        let choice = tracing.place(settings, meta);
         let mut trace = Box::new(settings.begin(choice, &mut tracing.root));
         trace.upstream_id = settings.ids.span_id();
         trace.forwarded = tracing.forwarded;
@@ -174,14 +185,17 @@ impl HttpCall {
     fn trace_to_client(&mut self, message: &Message) -> Option<Box<Trace>> {
         let (core, connection) = (&self.core, &self.connection);
         let (settings, tracing) = (core.settings.trace.as_ref()?, self.tracing.as_deref_mut()?);
-        let parent = valid(core, Incoming::of_meta(message), Carrier::Meta).or_else(|| {
-            let mut open = self.calls.iter().filter(|_| self.method == HttpMethod::Post);
-            match (open.next(), open.next()) {
-                (Some(call), None) => call.context(settings),
-                _ => None,
+        let choice = match valid(core, Incoming::of_meta(message), Carrier::Meta) {
+            Some(parent) => Choice { parent: Some(parent), links: Vec::new() },
+            None => {
+                let mut open = self.calls.iter().filter(|_| self.method == HttpMethod::Post);
+                match (open.next(), open.next()) {
+                    (Some(call), None) => call.below(settings).unwrap_or_default(),
+                    _ => Choice::default(),
+                }
             }
-        });
-        let begun = settings.begin(Choice { parent, links: Vec::new() }, &mut tracing.root);
+        };
+        let begun = settings.begin(choice, &mut tracing.root);
         let (peer, http_version) = (connection.peer(), tracing.http_version);
         Some(Box::new(Trace { peer, http_version, ..begun }))
     }

@@ -14,9 +14,10 @@ fn elements_of_a_batch_hang_below_the_http_span() {
              3 A < result 2 ; result 1
              4 A end complete",
             "A sends 1.2.02
-             notification notifications/progress success 0..2 | 1: 2 > 5 > 6 flags 02 forwarded 1
-             tools/call b success 0..3 | 1: 2 > 7 > 8 flags 02 forwarded 1
-             tools/call a success 0..3 | 1: 2 > 3 > 4 flags 02 forwarded 1
+             notification notifications/progress success 0..2 | 1: 5 > 6 flags 02 \
+                 link 1.2.02 UnsampledParent forwarded 1
+             tools/call b success 0..3 | 1: 7 > 8 flags 02 link 1.2.02 UnsampledParent forwarded 1
+             tools/call a success 0..3 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 1
              http POST 200 | 1: 2 flags 02 forwarded 1",
         ),
         (
@@ -44,7 +45,7 @@ fn elements_of_a_batch_hang_below_the_http_span() {
              3 A < result 1
              4 A end complete",
             "A sends 1.2.02
-             tools/call a success 0..3 | 1: 2 > 3 > 4 flags 02 forwarded 1
+             tools/call a success 0..3 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 1
              http POST 200 | 1: 2 flags 02 forwarded 1",
         ),
     ]);

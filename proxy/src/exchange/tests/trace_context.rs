@@ -125,7 +125,8 @@ fn contexts_that_are_not_trusted_are_links() {
                 "traceparent=70.50.01",
                 "batch call 1 a @80.60.01",
                 "A sends 1.2.02
-             tools/call a success 0..2 | 1: 2 > 3 > 4 flags 02 link 80.60.01 NotTrusted forwarded 1
+             tools/call a success 0..2 | 1: 3 > 4 flags 02 link 80.60.01 NotTrusted \
+                 link 70.50.01 NotTrusted link 1.2.02 UnsampledParent forwarded 1
              http POST 200 | 1: 2 flags 02 link 70.50.01 NotTrusted forwarded 1",
             ),
         ],
@@ -153,7 +154,7 @@ fn contexts_that_are_ignored_are_not_even_counted() {
                 "traceparent=70.50.01",
                 "batch call 1 a @80.60.01",
                 "A sends 1.2.02
-             tools/call a success 0..2 | 1: 2 > 3 > 4 flags 02 forwarded 1
+             tools/call a success 0..2 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 1
              http POST 200 | 1: 2 flags 02 forwarded 1",
             ),
         ],
@@ -207,9 +208,9 @@ fn malformed_contexts_are_counted_and_begin_no_trace_of_their_own() {
              malformed context in meta
              malformed context in meta
              A sends 1.2.02
-             tools/call a success 0..2 | 1: 2 > 3 > 4 flags 02 forwarded 1
-             tools/call b stream_closed 0..2 | 1: 2 > 5 > 6 flags 02 forwarded 1
-             tools/call c stream_closed 0..2 | 1: 2 > 7 > 8 flags 02 forwarded 1
+             tools/call a success 0..2 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 1
+             tools/call b stream_closed 0..2 | 1: 5 > 6 flags 02 link 1.2.02 UnsampledParent forwarded 1
+             tools/call c stream_closed 0..2 | 1: 7 > 8 flags 02 link 1.2.02 UnsampledParent forwarded 1
              http POST 200 | 1: 2 flags 02 forwarded 1",
             ),
         ],
@@ -340,7 +341,7 @@ fn call_that_the_client_gives_up_ends_its_spans() {
              1 A end client
              2 A > call 1 a",
             "http POST - /mcp | 1: 2 flags 02
-             tools/call a abandoned 0..2 | 1: 2 > 3 > 4 flags 02",
+             tools/call a abandoned 0..2 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent",
         ),
     ]);
 }

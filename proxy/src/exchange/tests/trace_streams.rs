@@ -138,6 +138,38 @@ fn task_is_a_child_of_its_request() {
     }
 }
 
+#[test]
+fn task_of_a_request_that_may_not_be_exported_takes_the_place_of_it() {
+    let script = |context: &str| {
+        format!(
+            r#"0 A POST /mcp
+               0 A > modern 1 tools/call {{"name":"a"}}{context}
+               1 A forward
+               2 A < 200 json
+               2 A < result 1 {{"resultType":"task","taskId":"t","status":"working"}}
+               2 A end complete
+               9 close"#
+        )
+    };
+    let cases = [
+        ("", "1.3.02", "1: 2 > 3 flags 02 forwarded 1", "1: 4 flags 02 link 1.2.02 UnsampledParent"),
+        (
+            " @70.50.00,x=1",
+            "70.2.00 state x=1",
+            "70: 50 remote > 1 > 2 flags 00 state x=1 forwarded 1",
+            "70: 50 remote > 3 flags 00 state x=1 link 70.1.00 state x=1 UnsampledParent",
+        ),
+    ];
+    for (context, sent, request, task) in cases {
+        let expected = format!(
+            "A sends {sent}
+             tools/call a task_accepted 0..2 | {request}
+             task tools/call a task_unseen 0..9 | {task}"
+        );
+        check(&[(context, &script(context), &expected)]);
+    }
+}
+
 /// The client answers request 1 of the server.
 const ANSWER: &str = "6 R POST /mcp session=s
                       6 R > result 1
@@ -186,6 +218,23 @@ fn what_the_server_asks_is_a_child_of_the_call_that_it_asks_for() {
         );
         check_asked("call 1 a", ask, "result 1", &expected);
     }
+}
+
+#[test]
+fn what_the_server_asks_takes_the_place_of_a_call_that_may_not_be_exported() {
+    check_asked(
+        "call 1 a @80.60.00",
+        "request 1 elicitation/create",
+        "result 1",
+        "A sends 80.5.00
+         to client elicitation/create success 4..6 | 80: 60 remote > 6 flags 00 \
+             link 70.50.01 HttpRequest link 80.5.00 UnsampledParent
+         R sends 7.8.02
+         http POST 202 | 7: 8 flags 02 forwarded 6
+         tools/call a success 1..7 waited | 80: 60 remote > 4 > 5 flags 00 link 70.50.01 HttpRequest \
+             forwarded 2 first event 4
+         stream of 2 quiet 3",
+    );
 }
 
 #[test]

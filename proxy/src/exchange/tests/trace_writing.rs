@@ -102,8 +102,8 @@ fn every_message_carries_the_context_of_its_own_span_to_the_server() {
                  1 A end client",
                 "unmatched
                  A sends 1.2.02, 51-0 _meta:{traceparent:1.4.02}, 141-0 _meta:{traceparent:1.6.02}
-                 ping abandoned 0..1 | 1: 2 > 3 > 4 flags 02 forwarded 0
-                 ping abandoned 0..1 | 1: 2 > 5 > 6 flags 02 forwarded 0
+                 ping abandoned 0..1 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 0
+                 ping abandoned 0..1 | 1: 5 > 6 flags 02 link 1.2.02 UnsampledParent forwarded 0
                  http POST - | 1: 2 flags 02 forwarded 0",
             ),
             (
@@ -147,8 +147,9 @@ fn messages_that_cannot_carry_a_context_are_counted() {
                  not propagated: signed
                  unmatched
                  A sends 1.2.02
-                 notification notifications/progress success 0..1 | 1: 2 > 5 > 6 flags 02 forwarded 0
-                 tools/call a success 0..1 | 1: 2 > 3 > 4 flags 02 forwarded 0
+                 notification notifications/progress success 0..1 | 1: 5 > 6 flags 02 \
+                     link 1.2.02 UnsampledParent forwarded 0
+                 tools/call a success 0..1 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 0
                  http POST 200 | 1: 2 flags 02 forwarded 0",
             ),
             (
@@ -161,7 +162,7 @@ fn messages_that_cannot_carry_a_context_are_counted() {
                  1 A end complete",
                 "A sends 1.2.02
                  not propagated: too_large
-                 tools/call a success 0..1 | 1: 2 > 3 > 4 flags 02 forwarded 0
+                 tools/call a success 0..1 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 0
                  http POST 200 | 1: 2 flags 02 forwarded 0",
             ),
         ],
@@ -250,8 +251,8 @@ fn log_lines_name_the_only_operation_or_the_http_span() {
                  1 A end client",
                 "A is 1.2
                  A sends 1.2.02
-                 tools/call a abandoned 0..1 | 1: 2 > 3 > 4 flags 02 forwarded 0
-                 tools/call b abandoned 0..1 | 1: 2 > 5 > 6 flags 02 forwarded 0
+                 tools/call a abandoned 0..1 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 0
+                 tools/call b abandoned 0..1 | 1: 5 > 6 flags 02 link 1.2.02 UnsampledParent forwarded 0
                  http POST - | 1: 2 flags 02 forwarded 0",
             ),
             (

@@ -77,11 +77,17 @@ impl Settings {
         }
     }
 
-    /// Begins the span of the task that a request turned into: a child of the request's SERVER span.
+    /// Begins the span of the task that a request turned into: below the request's SERVER span.
     pub(in super::super) fn begin_task(&self, request: &Trace) -> Trace {
-        let parent = Some(self.context(request, request.span_id));
-        let task = self.begin(Choice { parent, links: Vec::new() }, &mut None);
+        let choice = Choice::below(request, self.context(request, request.span_id));
+        let task = self.begin(choice, &mut Some(request.trace_id));
         Trace { peer: request.peer.clone(), http_version: request.http_version, ..task }
+    }
+
+    /// The place of what the server asks for the sake of this request: below its CLIENT span, if it has one already.
+    pub(in super::super) fn below_upstream(&self, request: &Trace) -> Choice {
+        let above = if request.forwarded.is_some() { request.upstream_id } else { request.span_id };
+        Choice::below(request, self.context(request, above))
     }
 
     /// The context of a span of this trace as others are told it.

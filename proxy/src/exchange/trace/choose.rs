@@ -1,7 +1,7 @@
 //! Which context is the parent of a span, and which are links.
 
 use super::incoming::Context;
-use super::{Link, LinkReason, Trust};
+use super::{Link, LinkReason, Trace, Trust};
 
 /// A span's place among the contexts that came.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +13,22 @@ pub(in super::super) struct Choice {
 }
 
 impl Choice {
+    /// Below this span of ours, of this trace.
+    pub(super) fn below(above: &Trace, span: Context) -> Self {
+        if above.is_sampled() {
+            return Self { parent: Some(span), links: Vec::new() };
+        }
+        let instead = Self { parent: above.received(), links: above.links.clone() };
+        instead.linked(span, LinkReason::UnsampledParent)
+    }
+
+    /// The same with one more link.
+    pub(in super::super) fn linked(mut self, context: Context, why: LinkReason) -> Self {
+        let Context { parent: context, state, remote } = context;
+        self.links.push(Link { context, state, remote, why });
+        self
+    }
+
     /// Whether this span is in it already.
     fn has(&self, context: &Context) -> bool {
         let here = |span: &crate::protocol::traceparent::TraceParent| {
@@ -40,7 +56,7 @@ pub(in super::super) fn choose(meta: Option<Context>, current: Option<Context>, 
                 continue;
             }
         };
-        choice.links.push(Link { context: context.parent, state: context.state, why });
+        choice = choice.linked(context, why);
     }
     choice
 }

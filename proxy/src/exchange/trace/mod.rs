@@ -18,9 +18,15 @@
 //! client's contexts are worth, it is ours: under [`Trust::Link`] it is the root, with the client's context as a link.
 //! Where nothing is written ([`Propagate::Off`]) it does not matter when the head goes.
 //!
+//! # Parents that are exported for certain
+//!
+//! A span that failed is exported even where the one above it is not. A span of ours is therefore the parent of another one
+//! only if it is announced as sampled, for then it is exported whatever comes. Else its own parent and links take its
+//! place, the trace stays the same, and it becomes a link: what is exported never hangs below what is not.
+//!
 //! # What no HTTP exchange of the client asks for
 //!
-//! A task's span is a child of its request's SERVER span. A request of the server is a child of what its `_meta` says,
+//! Both by the rule above: a task's span is a child of its request's SERVER span. A request of the server is a child of what its `_meta` says,
 //! else of the CLIENT span of the only call that is open on the POST that brought it, else a root.
 
 mod begin;
@@ -113,6 +119,24 @@ pub struct Trace {
     pub captured: Captured,
 }
 
+impl Trace {
+    /// Whether its spans are exported whatever comes, as far as there is room: the decision at the end asks the same of
+    /// the same numbers first.
+    #[must_use]
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & TraceParent::SAMPLED != 0
+    }
+
+    /// What its parent told, as if it had been told to another span.
+    fn received(&self) -> Option<Context> {
+        let Parent { span_id, remote, sampled } = self.parent?;
+        let sampled = if sampled { TraceParent::SAMPLED } else { 0 };
+        let flags = (self.flags & TraceParent::RANDOM) | sampled;
+        let parent = TraceParent { trace_id: self.trace_id, span_id, flags };
+        Some(Context { parent, state: self.state.clone(), remote })
+    }
+}
+
 /// The span above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parent {
@@ -131,6 +155,8 @@ pub struct Link {
     pub context: TraceParent,
     /// Its vendors' members.
     pub state: Option<TraceState>,
+    /// Whether another process made it.
+    pub remote: bool,
     /// Why it is linked.
     pub why: LinkReason,
 }
@@ -142,6 +168,20 @@ pub enum LinkReason {
     HttpRequest,
     /// [`Trust::Link`].
     NotTrusted,
+    /// It is a span of ours that would be the parent, but may not be exported.
+    UnsampledParent,
+}
+
+impl LinkReason {
+    /// As spans tell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HttpRequest => "http_request",
+            Self::NotTrusted => "not_trusted",
+            Self::UnsampledParent => "unsampled_parent",
+        }
+    }
 }
 
 /// How a client is connected, for spans only.

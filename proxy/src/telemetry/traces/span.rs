@@ -15,7 +15,7 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use crate::exchange::event::{Direction, HttpRecord, Operation, OperationKind};
-use crate::exchange::trace::{LinkReason, Trace};
+use crate::exchange::trace::Trace;
 use crate::protocol::traceparent::{TraceParent, TraceState};
 use crate::telemetry::names::attribute;
 
@@ -185,14 +185,10 @@ impl<'a> Frame<'a> {
                     TraceId::from_bytes(link.context.trace_id),
                     SpanId::from_bytes(link.context.span_id),
                     TraceFlags::new(link.context.flags),
-                    true,
+                    link.remote,
                     state::of_link(link.state.as_ref()),
                 );
-                let why = match link.why {
-                    LinkReason::HttpRequest => "http_request",
-                    LinkReason::NotTrusted => "not_trusted",
-                };
-                Link::new(context, vec![KeyValue::new(attribute::LINK_REASON, why)], 0)
+                Link::new(context, vec![KeyValue::new(attribute::LINK_REASON, link.why.as_str())], 0)
             })
             .collect();
         links

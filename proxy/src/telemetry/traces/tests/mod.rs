@@ -1,5 +1,6 @@
 //! What ended in, decisions and spans out.
 
+mod orphans;
 mod sampling;
 mod spans;
 

@@ -283,7 +283,7 @@ fn exchange_without_a_response() {
 
 fn link(number: u8, why: LinkReason) -> Link {
     let context = TraceParent { trace_id: [number; 16], span_id: [number; 8], flags: TraceParent::SAMPLED };
-    Link { context, state: state("vendor=1"), why }
+    Link { context, state: state("vendor=1"), remote: true, why }
 }
 
 #[test]
