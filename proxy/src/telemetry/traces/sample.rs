@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::exchange::event::{EndReason, HttpRecord, Operation};
+use crate::exchange::event::{Direction, EndReason, HttpRecord, Operation};
 use crate::exchange::trace::Trace;
 use crate::fault::Fault;
 use crate::protocol::method::Method;
@@ -91,9 +91,11 @@ impl Sampler {
         self.decide(trace, reason, record.started + record.duration)
     }
 
-    /// A listen stream is as long as it is wanted, and time that a human took is no server's.
+    /// A listen stream is as long as it is wanted, and time that a human took is no server's: that of what the server
+    /// asks the client, and of the calls for whose sake it does.
     fn is_slow(&self, operation: &Operation) -> bool {
         self.sampling.slow.is_some_and(|slow| operation.duration() >= slow)
+            && operation.direction == Direction::ToServer
             && !operation.waited_for_client
             && operation.method != Method::SubscriptionsListen
     }

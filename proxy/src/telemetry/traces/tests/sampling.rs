@@ -101,6 +101,7 @@ fn slow_calls_are_kept_unless_somebody_else_took_the_time() {
         (lasting(60_000), None, Decision::Unsampled),
         (Operation { waited_for_client: true, ..lasting(60_000) }, Some(2), Decision::Unsampled),
         (Operation { method: Method::SubscriptionsListen, ..lasting(60_000) }, Some(2), Decision::Unsampled),
+        (Operation { direction: Direction::ToClient, ..lasting(60_000) }, Some(2), Decision::Unsampled),
         (Operation { kind: OperationKind::Task, ..lasting(60_000) }, Some(2), Decision::Slow),
         // Both: it failed.
         (Operation { ending: Ending::Timeout, ..lasting(60_000) }, Some(2), Decision::Error),
