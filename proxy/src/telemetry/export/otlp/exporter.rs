@@ -1,6 +1,7 @@
 //! Takes what the queue holds, builds the spans and sends them.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,7 +160,9 @@ impl Work {
         let moment = Moment { now: clock::now(), wall: clock::wall() };
         let mut spans = Vec::with_capacity(batch.spans());
         for kept in self.kept.drain(..) {
-            build(&kept, moment, &self.spans, &mut spans);
+            if !built(&kept, moment, &self.spans, &mut spans) {
+                batch.dropped(Dropped::Failed, kept.spans());
+            }
         }
         debug_assert_eq!(spans.len(), batch.spans(), "`Kept::spans` and `build` differ");
         let mut pause = None;
@@ -204,6 +207,17 @@ impl Work {
             warn!(endpoint = self.shown, rejected, "the collector refuses spans");
         }
     }
+}
+
+/// Adds the spans of what was kept. A mistake of ours over one of them must not end the export of all; the hook of
+/// panics has told of it.
+fn built(kept: &Kept, moment: Moment, settings: &traces::Settings, spans: &mut Vec<SpanData>) -> bool {
+    let before = spans.len();
+    let built = catch_unwind(AssertUnwindSafe(|| build(kept, moment, settings, spans)));
+    if built.is_err() {
+        spans.truncate(before);
+    }
+    built.is_ok()
 }
 
 async fn told(stopped: &mut watch::Receiver<bool>) {

@@ -11,7 +11,7 @@ use super::collector::{Act, Collector, until};
 use super::{BOTH, Rig, settings};
 use crate::clock;
 use crate::telemetry::traces::examples::{call, http};
-use crate::telemetry::traces::{Queue, QueueLimits};
+use crate::telemetry::traces::{Ended, Kept, Queue, QueueLimits};
 
 /// Five spans are pushed; every request is answered by the plan, the last act of which goes on.
 #[track_caller]
@@ -30,6 +30,35 @@ pub(super) fn five(queue: &Queue) {
     for kept in [call(), call(), http()] {
         queue.push(kept);
     }
+}
+
+/// What no traffic makes: its end is beyond all instants, and building its span panics.
+fn endless() -> Kept {
+    let mut kept = http();
+    if let Ended::Http(record) = &mut kept.what {
+        record.duration = Duration::MAX;
+    }
+    kept
+}
+
+#[test]
+fn a_span_that_cannot_be_built_is_counted_and_the_others_are_exported() {
+    let collector = Collector::start(Protocol::HttpProtobuf, None, Arc::new(|_| Act::Accept));
+    let settings = settings(Protocol::HttpProtobuf, collector.address);
+    let rig = Rig::start_after(&settings, QueueLimits::default(), |queue| {
+        for kept in [call(), endless(), call(), endless()] {
+            queue.push(kept);
+        }
+    });
+    rig.settle();
+    assert_eq!(rig.ledger(), [("exported", 4), ("failed", 2)].into());
+    // And alone, and after that.
+    rig.queue.push(endless());
+    rig.settle();
+    rig.queue.push(http());
+    rig.settle();
+    assert_eq!(rig.ledger(), [("exported", 5), ("failed", 3)].into());
+    rig.stop(Duration::from_secs(5));
 }
 
 #[test]
