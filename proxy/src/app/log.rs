@@ -53,8 +53,17 @@ fn panicked(panic: &PanicHookInfo<'_>) {
 mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::exchange::event::{Direction, Event, Operation, OperationKind, Sink as _, Transport};
+    use crate::exchange::trace::Trace;
+    use crate::protocol::message::{Captured, Content, RequestId};
+    use crate::protocol::method::Method;
+    use crate::protocol::outcome::Ending;
+    use crate::protocol::sampling::Threshold;
+    use crate::protocol::version::Era;
+    use crate::telemetry::{Telemetry, traces};
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -106,6 +115,121 @@ mod tests {
     fn ids_are_fields_at_the_top_of_a_line() {
         insta::assert_snapshot!(line(LogFormat::Json).trim_end(), @r#"{"timestamp":"NOW","level":"DEBUG","message":"no response","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","failure":"refused"}"#);
         insta::assert_snapshot!(line(LogFormat::Text).trim_end(), @r#"NOW DEBUG no response trace_id="4bf92f3577b34da6a3ce929d0e0e4736" span_id="00f067aa0ba902b7" failure="refused""#);
+    }
+
+    /// What is written when a call of this name by this method ended.
+    fn ended(format: LogFormat, level: tracing::Level, method: &str, name: &str) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = subscriber(LogSettings { format, level }, move || writer.clone(), false);
+        let start = crate::clock::now();
+        tracing::subscriber::with_default(log, || {
+            let telemetry = Telemetry::traced(Default::default(), start, spans());
+            telemetry.emit(Event::OperationEnded(Box::new(call(method, name, start))));
+        });
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn spans() -> traces::Settings {
+        traces::Settings {
+            sampling: traces::Sampling {
+                follow_parent: true,
+                errors: true,
+                slow: None,
+                storm: 100,
+                threshold: Threshold::NEVER,
+            },
+            queue: traces::QueueLimits::default(),
+            capture: traces::Capture::default(),
+            limits: traces::SpanLimits { attributes: 128, value_length: None, events: 128, links: 128 },
+            server: traces::ServerAddress::default(),
+        }
+    }
+
+    /// A call that failed after 20 ms, with all that must not be shown.
+    fn call(method: &str, name: &str, start: Instant) -> Operation {
+        let captured = Captured { arguments: Some((*b"canary").into()), result: Some((*b"canary").into()) };
+        let trace = Trace {
+            trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes(),
+            span_id: [0x11; 8],
+            upstream_id: [0x22; 8],
+            flags: 0,
+            parent: None,
+            state: None,
+            links: Vec::new(),
+            forwarded: None,
+            first_event: None,
+            uri: Some("canary".into()),
+            peer: None,
+            http_version: "1.1",
+            captured,
+        };
+        Operation {
+            direction: Direction::ToServer,
+            kind: OperationKind::Request,
+            method: Method::parse(method),
+            target: Some(name.into()),
+            id: Some(RequestId::Text("canary".into())),
+            version: None,
+            era: Era::Legacy,
+            transport: Transport::StreamableHttp,
+            client: Arc::default(),
+            session: Some(0xbeef),
+            started: start,
+            ended: start + Duration::from_millis(20),
+            first_byte: None,
+            ending: Ending::ToolError,
+            status: Some(200),
+            arguments: None,
+            content: Content::default(),
+            waited_for_client: false,
+            repeated: false,
+            trace: Some(Box::new(trace)),
+        }
+    }
+
+    #[test]
+    fn an_operation_that_ended_is_a_line_of_the_level_debug() {
+        let debug = |format| ended(format, tracing::Level::DEBUG, "tools/call", "add");
+        let json: serde_json::Value = serde_json::from_str(&debug(LogFormat::Json)).unwrap();
+        let mut fields = json.as_object().unwrap().clone();
+        fields.remove("timestamp");
+        insta::assert_snapshot!(serde_json::Value::from(fields), @r#"{"duration_ms":20.0,"error_type":"tool_error","fault":"tool","level":"DEBUG","message":"operation ended","method":"tools/call","result":"error","sampled":true,"span_id":"1111111111111111","tool":"add","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#);
+        let text = debug(LogFormat::Text);
+        insta::assert_snapshot!(text.split_once(' ').unwrap().1.trim(), @r#"DEBUG operation ended trace_id="4bf92f3577b34da6a3ce929d0e0e4736" span_id="1111111111111111" sampled=true method="tools/call" tool="add" result="error" fault="tool" error_type="tool_error" duration_ms=20.0"#);
+        for format in [LogFormat::Json, LogFormat::Text] {
+            assert_eq!(ended(format, tracing::Level::INFO, "tools/call", "add"), "");
+        }
+    }
+
+    #[test]
+    fn hostile_names_stay_within_their_line() {
+        for hostile in [
+            "a\nb",
+            "a\r\n{\"level\":\"ERROR\"}",
+            "\u{1b}[2J\u{1b}]0;x\u{7}",
+            "\" trace_id=\"0\" x=\"",
+            "a\u{2028}b\u{85}c\u{b}d\u{0}",
+            "\u{202e}evil",
+            "{{}}\\",
+        ] {
+            for (method, name) in [("tools/call", hostile), (hostile, "add"), ("prompts/get", hostile)] {
+                let json = ended(LogFormat::Json, tracing::Level::DEBUG, method, name);
+                let text = ended(LogFormat::Text, tracing::Level::DEBUG, method, name);
+                for line in [&json, &text] {
+                    assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+                    assert!(line.ends_with('\n') && !line.contains("canary"), "{line:?}");
+                    assert!(!line.trim_end().contains(|c: char| c.is_ascii_control()), "{line:?}");
+                }
+                let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+                assert_eq!(json["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+                assert_eq!(json["span_id"], "1111111111111111");
+                assert_eq!(json["method"], method);
+                // No line break of Unicode, no change of direction, no end of the quotes.
+                assert!(!text.contains(['\u{2028}', '\u{85}', '\u{202e}']), "{text:?}");
+                assert!(!text.contains(" trace_id=\"0\""), "{text:?}");
+            }
+        }
     }
 
     #[test]

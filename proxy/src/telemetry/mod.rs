@@ -34,6 +34,7 @@ mod drift;
 pub mod export;
 mod histogram;
 mod labels;
+mod log;
 mod metrics;
 pub mod names;
 mod operations;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::exchange::event::{Direction, Operation, OperationKind, Transport};
 use crate::protocol::message::Content;
+use crate::protocol::outcome::Ending;
 
 use super::client_type::ClientType;
 use super::tokens;
@@ -24,6 +25,18 @@ pub(super) struct Traced {
     pub span_id: [u8; 8],
     /// Whether its spans were kept and queued.
     pub sampled: bool,
+}
+
+impl Traced {
+    /// The trace's id in hexadecimal.
+    pub(super) fn trace_hex(self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.trace_id))
+    }
+
+    /// The span's id in hexadecimal.
+    pub(super) fn span_hex(self) -> String {
+        format!("{:016x}", u64::from_be_bytes(self.span_id))
+    }
 }
 
 /// An operation that ended. What its spans need is gone: the ring holds many, and payloads may be part of it.
@@ -134,10 +147,7 @@ impl OperationView {
             },
             method: operation.method.as_str().to_owned(),
             target: operation.target.as_deref().map(str::to_owned),
-            result: match (ending.result(), ending) {
-                (None, crate::protocol::outcome::Ending::Interim(interim)) => interim.as_str(),
-                (result, _) => result.map_or("", |result| result.as_str()),
-            },
+            result: result_of(ending),
             fault: ending.fault().map(|fault| fault.as_str()),
             error_type: Some(ending.error_type()).filter(|error_type| !error_type.is_empty()),
             duration_ms: milliseconds(operation.duration()),
@@ -156,10 +166,19 @@ impl OperationView {
             tokens: tokens::of_result(content),
             repeated: operation.repeated,
             waited_for_client: operation.waited_for_client,
-            trace_id: traced.map(|traced| format!("{:032x}", u128::from_be_bytes(traced.trace_id))),
-            span_id: traced.map(|traced| format!("{:016x}", u64::from_be_bytes(traced.span_id))),
+            trace_id: traced.map(Traced::trace_hex),
+            span_id: traced.map(Traced::span_hex),
             sampled: traced.is_some_and(|traced| traced.sampled),
         }
+    }
+}
+
+/// The result, or the kind of an interim one.
+pub(super) const fn result_of(ending: &Ending) -> &'static str {
+    match (ending.result(), ending) {
+        (None, Ending::Interim(interim)) => interim.as_str(),
+        (Some(result), _) => result.as_str(),
+        (None, _) => "",
     }
 }
 
@@ -169,7 +188,7 @@ pub(super) fn content_bytes(content: &Content) -> u64 {
     content.text + content.image + content.audio + content.resource + content.other + structured
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+pub(super) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 

@@ -19,7 +19,7 @@ use super::histogram::{BucketHistogram, Exemplar};
 use super::metrics::{DataType, Target, ToolMetrics};
 use super::names::{Metric, label};
 use super::operations::{Recent, Traced};
-use super::{Desk, Inner, Telemetry, server_view, tokens};
+use super::{Desk, Inner, Telemetry, log, server_view, tokens};
 
 impl Sink for Telemetry {
     fn emit(&self, event: Event) {
@@ -71,6 +71,7 @@ impl Inner {
 
     fn record_operation(&self, mut operation: Box<Operation>) {
         let traced = if operation.trace.is_some() { self.trace(&mut operation) } else { None };
+        log::operation_ended(&operation, traced);
         let seconds = Seconds::of(&operation, traced.and_then(|traced| self.exemplar(&operation, traced)));
         match operation.direction {
             Direction::ToServer => {
