@@ -169,6 +169,12 @@ impl Exchange {
         Handle::new(HttpCall::open(&self.0, connection, head, at))
     }
 
+    /// Whether contexts are written into messages, so that it counts what speaks against a change of the body.
+    #[must_use]
+    pub fn writes_messages(&self) -> bool {
+        self.0.settings.trace.as_ref().is_some_and(|trace| trace.propagate == trace::Propagate::Full)
+    }
+
     /// Ends what waited long enough. To be called about once a second.
     pub fn expire(&self, now: Instant) {
         self.0.expire(now);

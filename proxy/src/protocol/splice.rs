@@ -8,6 +8,9 @@ use bytes::{Buf, Bytes};
 use super::message::{Finding, Message};
 use super::traceparent::{TraceParent, TraceState};
 
+/// Room for all that is inserted where there was nothing, but for a list of vendors' members.
+const INSERTION: usize = 112;
+
 /// Where a member of a message stands in its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Span {
@@ -88,41 +91,48 @@ pub fn write(
         return Err(Unwritable::DuplicateKey);
     }
     let state = state.map_or("", TraceState::as_str);
-    let mut missing = String::new();
-    if traceparent.is_none() {
-        missing = format!(r#""traceparent":"{parent}""#);
-    }
-    if tracestate.is_none() && !state.is_empty() {
-        let comma = if missing.is_empty() { "" } else { "," };
-        missing = format!(r#"{missing}{comma}"tracestate":{}"#, quoted(state));
-    }
-    let insertion = if missing.is_empty() { None } else { Some(insertion(&message.places, &missing)?) };
-    let parent = traceparent.map(|span| replacement(span, format!(r#""{parent}""#)));
-    let state =
-        tracestate.filter(|_| !has_state(message, state)).map(|span| replacement(span, quoted(state)));
+    let parent = parent.encode();
+    let missing = (
+        traceparent.is_none().then_some(parent.as_slice()),
+        (tracestate.is_none() && !state.is_empty()).then_some(state),
+    );
+    let insertion = if missing == (None, None) { None } else { Some(insertion(&message.places, missing)?) };
+    let parent = traceparent.map(|span| replacement(span, quoted(&parent)));
+    let state = tracestate
+        .filter(|_| !has_state(message, state))
+        .map(|span| replacement(span, quoted(state.as_bytes())));
     let (first, second) = if traceparent < tracestate { (parent, state) } else { (state, parent) };
     edits.extend([insertion, first, second].into_iter().flatten());
     Ok(())
 }
 
-/// Puts members of `_meta` where they belong.
-fn insertion(places: &Places, members: &str) -> Result<Edit, Unwritable> {
-    let (span, empty, text) = match (places.message, places.params, places.meta) {
-        (_, _, Place::Object { span, empty }) => (span, empty, members.to_owned()),
-        (_, Place::Object { span, empty }, Place::Absent) => {
-            (span, empty, format!(r#""_meta":{{{members}}}"#))
-        }
-        (Place::Object { span, empty }, Place::Absent, _) => {
-            (span, empty, format!(r#""params":{{"_meta":{{{members}}}}}"#))
-        }
+/// Puts the members of `_meta` that are missing where they belong.
+fn insertion(places: &Places, members: (Option<&[u8]>, Option<&str>)) -> Result<Edit, Unwritable> {
+    let (span, empty, opening, closing) = match (places.message, places.params, places.meta) {
+        (_, _, Place::Object { span, empty }) => (span, empty, "", ""),
+        (_, Place::Object { span, empty }, Place::Absent) => (span, empty, r#""_meta":{"#, "}"),
+        (Place::Object { span, empty }, Place::Absent, _) => (span, empty, r#""params":{"_meta":{"#, "}}"),
         _ => return Err(Unwritable::NoObject),
     };
-    let comma = if empty { "" } else { "," };
+    let mut text = Vec::with_capacity(INSERTION);
+    text.extend_from_slice(opening.as_bytes());
+    if let Some(parent) = members.0 {
+        text.extend_from_slice(br#""traceparent":"#);
+        quote(&mut text, parent);
+    }
+    if let Some(state) = members.1 {
+        text.extend_from_slice(if members.0.is_some() { br#","tracestate":"# } else { br#""tracestate":"# });
+        quote(&mut text, state.as_bytes());
+    }
+    text.extend_from_slice(closing.as_bytes());
+    if !empty {
+        text.push(b',');
+    }
     // Right behind the brace.
-    Ok(Edit { at: span.start + 1, remove: 0, insert: format!("{text}{comma}").into() })
+    Ok(Edit { at: span.start + 1, remove: 0, insert: text.into() })
 }
 
-fn replacement(span: Span, text: String) -> Edit {
+fn replacement(span: Span, text: Vec<u8>) -> Edit {
     Edit { at: span.start, remove: span.end - span.start, insert: text.into() }
 }
 
@@ -132,18 +142,26 @@ fn has_state(message: &Message, state: &str) -> bool {
     !is_cut && message.params.meta.tracestate.as_deref() == Some(state)
 }
 
-/// A list as a JSON string. It is printable ASCII, so nothing else needs an escape.
-fn quoted(state: &str) -> String {
-    let mut text = String::with_capacity(state.len() + 2);
-    text.push('"');
-    for sign in state.chars() {
-        if matches!(sign, '"' | '\\') {
-            text.push('\\');
+/// A context or a list as a JSON string.
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let mut string = Vec::with_capacity(text.len() + 2);
+    quote(&mut string, text);
+    string
+}
+
+/// Adds a JSON string. The text is printable ASCII, so nothing else needs an escape.
+fn quote(string: &mut Vec<u8>, text: &[u8]) {
+    string.push(b'"');
+    for part in text.split_inclusive(|sign| matches!(sign, b'"' | b'\\')) {
+        match part.split_last() {
+            Some((sign @ (b'"' | b'\\'), rest)) => {
+                string.extend_from_slice(rest);
+                string.extend_from_slice(&[b'\\', *sign]);
+            }
+            _ => string.extend_from_slice(part),
         }
-        text.push(sign);
     }
-    text.push('"');
-    text
+    string.push(b'"');
 }
 
 /// By how many bytes the edits make a document longer.

@@ -7,7 +7,7 @@ use std::fmt;
 pub use super::tracestate::TraceState;
 
 /// The length of version 00, and the least of any version.
-const LENGTH: usize = 55;
+pub(super) const LENGTH: usize = 55;
 
 /// A trace context as `traceparent` carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,6 +60,17 @@ impl TraceParent {
         })
     }
 
+    /// As it is written, in version 00.
+    #[must_use]
+    pub fn encode(self) -> [u8; LENGTH] {
+        let mut text = *b"00---------------------------------------------------00";
+        let (ids, flags) = (&mut text[3..], self.flags & (Self::SAMPLED | Self::RANDOM));
+        write_hex(&mut ids[..32], &self.trace_id);
+        write_hex(&mut ids[33..49], &self.span_id);
+        write_hex(&mut ids[50..], &[flags]);
+        text
+    }
+
     /// Whether the caller may have recorded the trace.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
@@ -69,10 +80,15 @@ impl TraceParent {
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trace_id = u128::from_be_bytes(self.trace_id);
-        let span_id = u64::from_be_bytes(self.span_id);
-        let flags = self.flags & (Self::SAMPLED | Self::RANDOM);
-        write!(f, "00-{trace_id:032x}-{span_id:016x}-{flags:02x}")
+        std::str::from_utf8(&self.encode()).map_or(Err(fmt::Error), |text| f.write_str(text))
+    }
+}
+
+/// Writes bytes as lower-case hex.
+fn write_hex(text: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for ([high, low], byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        (*high, *low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
     }
 }
 

@@ -51,10 +51,12 @@ where
             let at = clock::now();
             let mut head = head::request(&parts, settings.identity_header.as_ref());
             if settings.contexts {
-                let needed =
-                    body.size_hint().upper().map_or(HOLD_SIZE, |size| size.min(HOLD_SIZE as u64) as usize);
-                let room = settings.memory.has_room(needed);
-                head.context = context::of(&parts.headers, parts.version, room);
+                head.context = context::of(&parts.headers, parts.version);
+                if exchange.writes_messages() {
+                    let upper = body.size_hint().upper();
+                    let needed = upper.map_or(HOLD_SIZE, |size| size.min(HOLD_SIZE as u64) as usize);
+                    head.context.sealed = context::seal(&parts.headers, settings.memory.has_room(needed));
+                }
             }
             let handle = exchange.open(connection, &head, at);
             let watch = watch::request(&handle, &parts.headers, body.is_end_stream(), settings, at);

@@ -31,9 +31,9 @@ fn set_context(outgoing: &Outgoing, headers: &mut HeaderMap) {
     if is_context_signed(headers) {
         return;
     }
-    let Ok(parent) = HeaderValue::try_from(outgoing.parent.to_string()) else { return };
-    let state = outgoing.state.as_ref().map(|state| state.to_string());
-    let state = state.filter(|state| !state.is_empty()).and_then(|state| HeaderValue::try_from(state).ok());
+    let Ok(parent) = HeaderValue::from_bytes(&outgoing.parent.encode()) else { return };
+    let state = outgoing.state.as_ref().filter(|state| !state.is_empty());
+    let state = state.and_then(|state| HeaderValue::from_str(state.as_str()).ok());
     // What the client sent may have been meant for this hop alone (`Connection: traceparent`); what is set now is not.
     keep_named(headers, &[TRACEPARENT, TRACESTATE]);
     headers.insert(TRACEPARENT, parent);
