@@ -121,7 +121,7 @@ mod tests {
     fn ended(format: LogFormat, level: tracing::Level, method: &str, name: &str) -> String {
         let written = Written::default();
         let writer = written.clone();
-        let log = subscriber(LogSettings { format, level }, move || writer.clone(), false);
+        let log = subscriber(LogSettings { format, level }, move || writer.clone());
         let start = crate::clock::now();
         tracing::subscriber::with_default(log, || {
             let telemetry = Telemetry::traced(Default::default(), start, spans());
