@@ -9,6 +9,8 @@ mod align;
 mod documents;
 #[path = "wire_context/framing.rs"]
 mod framing;
+#[path = "wire_context/http2.rs"]
+mod http2;
 mod support;
 
 use std::io::Write as _;

@@ -122,7 +122,9 @@ async fn what_is_held_is_paid_for_until_it_was_taken() {
 }
 
 /// A byte in the middle of a buffer that others wait for.
-struct Buffer(Arc<()>);
+struct Buffer {
+    _others: Arc<()>,
+}
 
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
@@ -133,7 +135,7 @@ impl AsRef<[u8]> for Buffer {
 #[tokio::test(start_paused = true)]
 async fn what_is_held_holds_no_more_than_its_own_bytes() {
     let buffer = Arc::new(());
-    let part = || Step::Data(Bytes::from_owner(Buffer(Arc::clone(&buffer))).slice(1..2));
+    let part = || Step::Data(Bytes::from_owner(Buffer { _others: Arc::clone(&buffer) }).slice(1..2));
     let mut case = post([part(), Step::Quiet(10), part(), Step::Quiet(10), part(), part(), Step::Never]);
     let mut response = Box::pin(case.layer().layer(service_fn(reflect)).oneshot(case.request()));
     assert_eq!(Arc::strong_count(&buffer), 5);

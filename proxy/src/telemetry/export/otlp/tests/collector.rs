@@ -226,11 +226,13 @@ fn partial(rejected_spans: i64) -> ExportTraceServiceResponse {
     ExportTraceServiceResponse { partial_success: (rejected_spans != 0).then_some(partial_success) }
 }
 
-/// A `google.rpc.Status` with a `google.rpc.RetryInfo` of so many seconds (fewer than 128), spelled by hand.
+/// A `google.rpc.Status` with a `google.rpc.RetryInfo` of so many seconds, spelled by hand. Above the greatest signed
+/// number they are below zero.
 fn retry_info(seconds: u64) -> Vec<u8> {
-    let seconds = u8::try_from(seconds).unwrap();
     let field = |number: u8, bytes: &[u8]| [&[number << 3 | 2, bytes.len() as u8], bytes].concat();
-    let info = field(1, &[1 << 3, seconds]);
+    let mut duration = vec![1 << 3];
+    prost::encoding::encode_varint(seconds, &mut duration);
+    let info = field(1, &duration);
     let any = [field(1, b"type.googleapis.com/google.rpc.RetryInfo"), field(2, &info)].concat();
     field(3, &any)
 }

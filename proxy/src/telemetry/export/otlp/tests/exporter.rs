@@ -207,6 +207,28 @@ fn a_collector_that_wants_more_time_than_there_is_gets_it_before_the_next_batch(
     assert_eq!(collector.seen.spans.load(Ordering::SeqCst), 5, "{log}");
 }
 
+/// Times that no clock can add up, and such as lie in the past.
+#[test]
+fn a_collector_that_wants_to_be_left_alone_for_ever_is_tried_again() {
+    for protocol in BOTH {
+        for seconds in [u64::MAX, i64::MAX as u64, i64::MIN as u64, 1 << 60, 0] {
+            let act = move |number| if number == 0 { Act::Busy(Some(seconds)) } else { Act::Accept };
+            let collector = Collector::start(protocol, None, Arc::new(act));
+            let settings = Settings {
+                export_timeout: Duration::from_millis(300),
+                ..settings(protocol, collector.address)
+            };
+            let rig = Rig::start(&settings, QueueLimits::default());
+            rig.queue.push(call());
+            until("it was given up or sent again", || rig.queued() == 0);
+            rig.queue.push(call());
+            let (_, _, log) = rig.stop(Duration::from_secs(5));
+            let sent = collector.seen.spans.load(Ordering::SeqCst);
+            assert!(sent == 2 || sent == 4, "{protocol:?} {seconds}: {sent} {log}");
+        }
+    }
+}
+
 #[test]
 fn the_log_says_when_exports_begin_to_fail_and_when_they_work_again() {
     for protocol in BOTH {
