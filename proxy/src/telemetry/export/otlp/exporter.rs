@@ -1,15 +1,16 @@
 //! Takes what the queue holds, builds the spans and sends them.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkError;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -179,7 +180,7 @@ impl Work {
     async fn send(&mut self, spans: Vec<SpanData>, count: usize, batch: &mut Batch<'_>) -> Option<Duration> {
         rejected::take();
         let timeout = self.settings.export_timeout;
-        let sent = tokio::time::timeout(timeout, self.library.export(spans)).await;
+        let sent = tokio::time::timeout(timeout, caught(self.library.export(spans))).await;
         let failure = self.client.as_ref().map(Client::failure).unwrap_or_default();
         let error = match sent {
             Ok(Ok(())) => {
@@ -233,6 +234,17 @@ fn reason(failure: &Failure, error: Option<OTelSdkError>, timeout: Duration) -> 
         (None, Some(error)) => error.to_string(),
         (None, None) => format!("not done within {}", humantime::format_duration(timeout)),
     }
+}
+
+/// Collectors may say what the library does not expect: its panic costs one batch, and not the exporter.
+async fn caught(export: impl Future<Output = OTelSdkResult>) -> OTelSdkResult {
+    let mut export = pin!(export);
+    let panicked = || OTelSdkError::InternalFailure("the library panicked".to_owned());
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| export.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+    })
+    .await
 }
 
 fn http(client: &Client, settings: &Settings) -> Result<SpanExporter, ExporterBuildError> {
