@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_tap::clock;
 
 use super::support::PATIENCE;
+use super::support::scrape::Scrape;
 use super::support::tap::{EXECUTABLE, Tap, through_proxy_by};
 use super::{call, settle, upstream};
 
@@ -60,6 +61,8 @@ fn check(name: &str, endpoint: &str, protocol: &str) {
     let tap = tap(endpoint, protocol);
     call(&tap, CALLS);
     let before = tap.resident_kib();
+    let descriptors = || Scrape::of(tap.admin).sum("process_open_fds");
+    let open_before = descriptors();
     let start = clock::now();
     let (mut calls, mut most) = (CALLS, 0);
     // As long as several exports take until they are given up.
@@ -71,6 +74,9 @@ fn check(name: &str, endpoint: &str, protocol: &str) {
     }
     assert!(most < before + GROWTH_KIB, "{name}: {before} to {most} KiB");
     settle(&tap, calls * 2, name, |ledger, _| ledger.exported == 0.0);
+    // What was given up is closed.
+    let open = descriptors();
+    assert!(open <= open_before + 3.0, "{name}: {open_before} to {open} descriptors");
     call(&tap, 1);
     let start = clock::now();
     let (status, log) = tap.stop();

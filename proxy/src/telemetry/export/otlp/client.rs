@@ -21,6 +21,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
 use super::error::ExportError;
@@ -31,7 +32,18 @@ use super::tls;
 /// The longest body of an answer that is read. A collector says `{}` or how much it refused.
 const LONGEST_ANSWER: usize = 64 << 10;
 
-type Connection = SendRequest<Full<Bytes>>;
+/// A connection. Whoever drops it closes it: hyper by itself would go on writing a request that was given up, for as long
+/// as the collector does not read, and hold its memory.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 /// The client. Clones are the same.
 #[derive(Clone)]
@@ -106,9 +118,9 @@ impl Client {
         let request = self.request(request);
         let reused = lock(&self.0.idle).take();
         if let Some(mut connection) = reused
-            && connection.ready().await.is_ok()
+            && connection.sender.ready().await.is_ok()
         {
-            match connection.send_request(request.clone()).await {
+            match connection.sender.send_request(request.clone()).await {
                 Ok(response) => return self.read(connection, response).await,
                 // It was closed just then, and nothing was sent.
                 Err(error) if error.is_canceled() => {}
@@ -116,7 +128,7 @@ impl Client {
             }
         }
         let mut connection = self.connect().await?;
-        let response = connection.send_request(request).await?;
+        let response = connection.sender.send_request(request).await?;
         self.read(connection, response).await
     }
 
@@ -186,9 +198,9 @@ fn seconds(value: &HeaderValue) -> Option<Duration> {
 
 async fn speak(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Connection, Problem> {
     let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
-    // It ends when the sender is dropped; what went wrong the sender knows.
-    tokio::spawn(connection);
-    Ok(sender)
+    // What went wrong the sender knows.
+    let task = tokio::spawn(async { drop(connection.await) });
+    Ok(Connection { sender, task })
 }
 
 /// Nothing that holds a lock can panic.

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+use opentelemetry_http::HttpClient as _;
+
+use super::super::client::Client;
+use super::super::target::Target;
 use super::super::{Compression, Headers, Protocol, Settings};
 use super::collector::{Act, Collector, until};
 use super::{BOTH, Rig, settings};
@@ -363,4 +367,28 @@ fn a_flapping_collector_under_load_loses_no_span_unaccounted() {
         let (_, _, log) = rig.stop(Duration::from_secs(5));
         assert!(log.lines().count() <= 3 && !log.contains("canary"), "{log}");
     }
+}
+
+/// What is given up is not sent on behind our back, holding its memory and its connection.
+#[tokio::test]
+async fn a_request_that_nobody_reads_is_given_up_with_its_connection() {
+    const BODY: usize = 64 << 20;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let settings =
+        Settings { timeout: Duration::from_millis(200), ..settings(Protocol::HttpProtobuf, address) };
+    let client = Client::new(&settings, Target::new(&settings).unwrap()).unwrap();
+    let request = http::Request::post("/").body(bytes::Bytes::from(vec![b'x'; BODY])).unwrap();
+    let (answer, stream) = tokio::join!(client.send_bytes(request), listener.accept());
+    let (mut stream, _) = stream.unwrap();
+    assert!(answer.is_err() && client.failure().reason.is_some());
+    let mut read = 0;
+    let reading = async {
+        let mut buffer = vec![0; 1 << 20];
+        while let Ok(count @ 1..) = tokio::io::AsyncReadExt::read(&mut stream, &mut buffer).await {
+            read += count;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading).await.expect("it is closed");
+    assert!(read < BODY, "all of it was sent in the end");
 }
