@@ -70,7 +70,8 @@ pub(super) fn upstream(frame: &Frame<'_>, operation: &Operation) -> Option<SpanD
     let draft = Draft {
         kind: SpanKind::Client,
         name: name(operation),
-        start,
+        // Another exchange may have ended it before: it lies within the outer span all the same.
+        start: start.min(operation.ended),
         end: operation.ended,
         attributes,
         failed: errors.0.is_some(),
@@ -227,7 +228,9 @@ fn events(frame: &Frame<'_>, operation: &Operation) -> Vec<(&'static str, Instan
         ("first_event", frame.trace.first_event),
         ("response", answered.then_some(operation.ended)),
     ];
-    events.into_iter().filter_map(|(name, at)| Some((name, at?))).collect()
+    // The answer to a call that was cancelled may still come.
+    let until_end = |at: &Instant| *at <= operation.ended;
+    events.into_iter().filter_map(|(name, at)| Some((name, at.filter(until_end)?))).collect()
 }
 
 /// Whether it ended by a JSON-RPC message.

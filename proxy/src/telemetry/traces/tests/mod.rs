@@ -65,6 +65,7 @@ pub(in crate::telemetry) fn trace(start: Instant) -> Trace {
         peer: Some(Arc::new(Peer { address: "10.0.0.7".into(), port: Some(50_123) })),
         http_version: "2",
         captured: Captured::default(),
+        payload: None,
     }
 }
 

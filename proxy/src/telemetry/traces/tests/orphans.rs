@@ -1,9 +1,11 @@
-//! No span that is exported hangs below one of ours that is not, whatever the contexts, the settings and the outcomes.
+//! No span that is exported hangs below one of ours that is not, whatever the contexts, the settings and the outcomes;
+//! and what happened on the leg to the server lies, in order, within the operation.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanId, SpanKind};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::*;
 use crate::exchange::event::{Event, NotInspected, Sink};
@@ -70,8 +72,12 @@ fn meta(random: &mut Random) -> String {
 fn request(random: &mut Random, id: usize) -> String {
     let (meta, method) = (meta(random), random.pick(&["tools/call", "tools/call", "ping", "tools/list"]));
     let params = format!(r#"{{"name":"a","task":{{}},"_meta":{meta}}}"#);
-    match random.below(6) {
+    match random.below(7) {
         0 => format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#),
+        1 => {
+            let params = format!(r#"{{"requestId":{id}}}"#);
+            format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}"#)
+        }
         _ => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#),
     }
 }
@@ -147,7 +153,7 @@ fn play(exchange: &Exchange, connection: &Connection, random: &mut Random, start
     if random.below(6) > 0 {
         handle.response_head(*random.pick(&[200, 200, 200, 500, 404]), AnswerShape::EventStream, None, at);
         for _ in 0..random.below(5) {
-            at += Duration::from_secs(random.below(3) as u64);
+            at += Duration::from_millis(*random.pick(&[0, 10, 500, 2000]));
             handle.response_bytes(at);
             let (messages, document) = read(&reply(random));
             messages.into_iter().for_each(|message| handle.response_message(message, at));
@@ -176,6 +182,20 @@ fn ended(random: &mut Random, settings: trace::Settings, start: Instant) -> Vec<
         _ => None,
     });
     ended.collect()
+}
+
+/// The leg to the server lies within the operation, and its events within the leg, in their order.
+fn check_times(spans: &[SpanData]) {
+    let upstream = |span: &&SpanData| span.span_kind == SpanKind::Client && span.name != "elicitation/create";
+    for leg in spans.iter().filter(upstream) {
+        let id = |span: &SpanData| (span.span_context.trace_id(), span.span_context.span_id());
+        let above = (leg.span_context.trace_id(), leg.parent_span_id);
+        let outer = spans.iter().find(|span| id(span) == above).expect("they are exported together");
+        let mut times = vec![outer.start_time, leg.start_time];
+        times.extend(leg.events.iter().map(|event| event.timestamp));
+        times.extend([leg.end_time, outer.end_time]);
+        assert!(times.is_sorted(), "{leg:?} in {outer:?}");
+    }
 }
 
 #[test]
@@ -231,6 +251,7 @@ fn nothing_that_is_exported_hangs_below_what_is_not() {
                 dropped += 1;
             }
         }
+        check_times(&spans);
         let exported: HashSet<_> =
             spans.iter().map(|span| (span.span_context.trace_id(), span.span_context.span_id())).collect();
         assert_eq!(exported.len(), spans.len(), "{seed}: each span once");

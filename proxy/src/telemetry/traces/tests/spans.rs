@@ -202,6 +202,32 @@ fn initialize_without_session_and_version_before() {
 }
 
 #[test]
+fn what_came_after_a_call_was_cancelled_is_not_shown() {
+    let start = start();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    for (cancelled, forwarded, expected) in [(10, 1, (1, 10, 1)), (5, 8, (5, 5, 0))] {
+        let cancelled = Operation {
+            ending: Ending::Cancelled,
+            ended: at(cancelled),
+            first_byte: Some(at(9)),
+            ..call(start)
+        };
+        let cancelled = with_trace(cancelled, |trace| {
+            trace.forwarded = Some(at(forwarded));
+            trace.first_event = Some(at(11));
+        });
+        let kept = Kept { what: Ended::Operation(Box::new(cancelled)), decision: Decision::Ratio };
+        let moment = Moment { now: start, wall: SystemTime::UNIX_EPOCH };
+        let mut spans = Vec::new();
+        span::build(&kept, moment, &settings(), &mut spans);
+        let since = |at: SystemTime| at.duration_since(moment.wall).expect("it is later").as_millis();
+        let [outer, leg] = spans.as_slice() else { panic!("{spans:?}") };
+        assert_eq!((since(leg.start_time), since(leg.end_time), leg.events.events.len()), expected);
+        assert!(outer.start_time <= leg.start_time && leg.end_time <= outer.end_time);
+    }
+}
+
+#[test]
 fn task_is_one_internal_span_below_its_request() {
     let start = start();
     let call = Operation { kind: OperationKind::Task, ended: start + Duration::from_secs(9), ..call(start) };
