@@ -115,6 +115,7 @@ fn trace() -> Trace {
         peer: None,
         http_version: "1.1",
         captured: Captured::default(),
+        payload: None,
     }
 }
 

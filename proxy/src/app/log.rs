@@ -163,6 +163,7 @@ mod tests {
             peer: None,
             http_version: "1.1",
             captured,
+            payload: None,
         };
         Operation {
             direction: Direction::ToServer,

@@ -26,6 +26,9 @@ pub struct Settings {
     pub clients: usize,
     /// Slots of the table of recent calls, and of that of pending `requestState`s; rounded up to a power of two.
     pub recent: usize,
+    /// Bytes of payload that traces keep on demand, from the request until the spans are exported or not. What has no
+    /// room is on no span; that loses no more, and is not counted.
+    pub payload: usize,
     /// How long a parked request waits for a client that comes back for the answer.
     pub park_wait: Duration,
     /// The longest time that a request may stay open apart from its own exchange, whatever else happens: on an
@@ -57,6 +60,7 @@ impl Default for Settings {
             tasks: 4096,
             clients: 1000,
             recent: 4096,
+            payload: 32 << 20,
             park_wait: Duration::from_secs(5 * 60),
             answer_wait: Duration::from_secs(60 * 60),
             cancel_grace: Duration::from_secs(1),

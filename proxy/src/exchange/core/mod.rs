@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
-use crate::protocol::message::{Implementation, Message};
+use crate::protocol::message::{Captured, Implementation, Message};
 use crate::protocol::method::Method;
 use crate::protocol::outcome::{Ending, Interim};
 use crate::protocol::version::Version;
@@ -23,6 +23,7 @@ use super::recent::Recent;
 use super::session::{Session, Sessions};
 use super::settings::{Settings, Sizes};
 use super::tasks::Tasks;
+use super::trace;
 
 use self::learn::ending_of;
 
@@ -39,6 +40,8 @@ pub(super) struct Core {
     /// `requestState`s given out, whose retry did not come yet.
     states: Recent,
     server: ArcSwapOption<(Implementation, Version)>,
+    /// For payload that traces keep on demand.
+    pub(super) payload: Arc<trace::Room>,
     hasher: foldhash::fast::RandomState,
     began: OnceLock<Instant>,
     closed: AtomicBool,
@@ -70,6 +73,7 @@ impl Core {
             // As long as a client that keeps coming back is waited for.
             states: Recent::new(settings.recent, settings.answer_wait),
             server: ArcSwapOption::empty(),
+            payload: trace::Room::new(settings.payload),
             hasher: foldhash::fast::RandomState::default(),
             began: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -169,7 +173,8 @@ impl Core {
             let tool = draft.tool().is_some();
             if let Some(trace) = &mut draft.trace {
                 trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
-                trace.captured.result = message.captured.result.take().filter(|_| tool);
+                let result = message.captured.result.take().filter(|_| tool);
+                trace.keep(Captured { arguments: None, result }, &self.payload);
             }
         });
         let Some(ended) = ended else { return false };

@@ -13,7 +13,7 @@ use super::super::core::Core;
 use super::super::event::{Direction, Event, HttpTrace, NotInspected};
 use super::super::trace::{
     Carrier, Choice, Context, Incoming, LinkReason, NotPropagated, Outgoing, Propagate, Settings, Trace,
-    Trust, choose,
+    Trust, choose, uri,
 };
 use super::{HttpCall, HttpMethod, RequestHead};
 
@@ -173,7 +173,8 @@ impl HttpCall {
         trace.forwarded = tracing.forwarded;
         trace.peer = connection.peer();
         trace.http_version = tracing.http_version;
-        (trace.uri, trace.captured) = (uri_of(message), arguments_of(message));
+        trace.uri = uri_of(message);
+        trace.keep(arguments_of(message), &core.payload);
         let context = settings.context(&trace, trace.upstream_id);
         tracing.write(core, settings, message, &context);
         let ids = (trace.trace_id, trace.span_id);
@@ -299,7 +300,7 @@ fn arguments_of(message: &mut Message) -> Captured {
 fn uri_of(message: &Message) -> Option<CompactString> {
     match message.method {
         Some(Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe) => {
-            message.params.uri.clone()
+            uri::public(message.params.uri.as_deref()?)
         }
         _ => None,
     }

@@ -408,6 +408,9 @@ fn operation_knows_what_only_its_spans_need() {
     assert_eq!((of_tool.captured, of_tool.uri.as_deref()), (both, None));
     assert_eq!(of_tool.peer.map(|peer| peer.port), Some(Some(1234)));
     assert_eq!(of_tool.http_version, "1.1");
+    let little = Settings { payload: 3, ..settings.clone() };
+    let without_room = operations(little, Method::ToolsCall).expect("a trace").captured;
+    assert_eq!((without_room.arguments.is_some(), without_room.result), (true, None));
     let of_resource = operations(settings.clone(), Method::ResourcesRead).expect("a trace");
     assert_eq!((of_resource.captured, of_resource.uri.as_deref()), (Captured::default(), Some("file:///a")));
     settings.trace = None;

@@ -74,6 +74,7 @@ impl Settings {
             peer: None,
             http_version: "",
             captured: Captured::default(),
+            payload: None,
         }
     }
 

@@ -53,7 +53,12 @@ impl Incoming {
 
     fn read<'a>(parent: &[u8], state: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let Some(parent) = TraceParent::parse(parent) else { return Self::Malformed };
-        let state = TraceState::parse(state).filter(|state| !state.is_empty());
+        let mut state = TraceState::parse(state).filter(|state| !state.is_empty());
+        if let Some(state) = &mut state {
+            // Every open call may hold some of them.
+            state.shorten(limits::TEXT);
+        }
+        let state = state.filter(|state| !state.is_empty());
         Self::Valid(Context { parent, state, remote: true })
     }
 }
@@ -112,6 +117,19 @@ mod tests {
             };
             assert_eq!(state_of(Incoming::of_headers(&headers)).as_deref(), expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn state_that_is_held_for_each_open_call_is_bounded() {
+        let list: Vec<_> = (0..32).map(|number| format!("k{number}={}", "x".repeat(100))).collect();
+        let list = list.join(",");
+        let headers = ContextHeaders {
+            traceparent: vec![ONE],
+            tracestate: vec![list.as_bytes()],
+            ..ContextHeaders::default()
+        };
+        let state = state_of(Incoming::of_headers(&headers)).expect("a part of it");
+        assert!(list.starts_with(&state) && (TraceState::LENGTH..=limits::TEXT).contains(&state.len()));
     }
 
     #[test]

@@ -33,6 +33,8 @@ mod begin;
 mod choose;
 mod ids;
 mod incoming;
+mod payload;
+pub(super) mod uri;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,6 +44,8 @@ use compact_str::CompactString;
 pub(super) use self::choose::{Choice, choose};
 pub use self::ids::Ids;
 pub(super) use self::incoming::{Context, Incoming};
+pub(super) use self::payload::Room;
+pub use self::payload::Share;
 use crate::protocol::message::Captured;
 use crate::protocol::sampling::Threshold;
 use crate::protocol::splice::{Edit, Unwritable};
@@ -109,7 +113,7 @@ pub struct Trace {
     pub forwarded: Option<Instant>,
     /// When the first event of the stream that brought the answer was complete.
     pub first_event: Option<Instant>,
-    /// `params.uri`, capped.
+    /// `params.uri`, capped, and without the parts of it that may be secret: user and password, query and fragment.
     pub uri: Option<CompactString>,
     /// How the client is connected.
     pub peer: Option<Arc<Peer>>,
@@ -117,6 +121,8 @@ pub struct Trace {
     pub http_version: &'static str,
     /// What is kept of the payload on demand.
     pub captured: Captured,
+    /// The memory that it takes of what there is for all calls.
+    pub payload: Option<Arc<Share>>,
 }
 
 impl Trace {

@@ -74,5 +74,6 @@ fn trace() -> Trace {
         uri: None,
         peer: None,
         captured: Captured::default(),
+        payload: None,
     }
 }
