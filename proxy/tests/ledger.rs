@@ -9,16 +9,43 @@ use std::net::SocketAddr;
 use serde_json::json;
 use support::chaos::{self, Plan};
 use support::random::Random;
-use support::tap::through_proxy;
+use support::scrape::Scrape;
+use support::tap::through_proxy_with;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const CALLERS: u64 = 16;
 const CALLS: u64 = 250;
 
+/// Traces are made and written wherever they can be, and no collector is there.
+const TRACED: [&str; 6] =
+    ["--otlp-endpoint", "http://127.0.0.1:9", "--propagate", "full", "--trace-ratio", "50%"];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_is_counted_once_with_the_ordered_result_and_fault() {
-    let tap = through_proxy(&format!("http://{}", chaos::start().await));
+    calls_are_counted_as_ordered(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_traces_every_call_is_counted_the_same() {
+    let scrape = calls_are_counted_as_ordered(&TRACED).await;
+    spans_are_accounted_for(&scrape);
+    // Every exchange was that of one call.
+    assert_eq!(scrape.sum("mcp_proxy_trace_decisions_total"), (CALLERS * CALLS) as f64);
+}
+
+/// Every span that was to be exported was, or was dropped, or waits.
+fn spans_are_accounted_for(scrape: &Scrape) {
+    let parts = ["exported_total", "dropped_total", "queued"].map(|part| format!("mcp_proxy_spans_{part}"));
+    let total = scrape.sum("mcp_proxy_spans_total");
+    assert!(total > 0.0);
+    assert_eq!(parts.iter().map(|part| scrape.sum(part)).sum::<f64>(), total);
+    let kept = |decision| scrape.sum_where("mcp_proxy_trace_decisions_total", &[("decision", decision)]);
+    assert!(total >= ["parent", "error", "slow", "ratio"].map(kept).iter().sum());
+}
+
+async fn calls_are_counted_as_ordered(flags: &[&str]) -> Scrape {
+    let tap = through_proxy_with(&format!("http://{}", chaos::start().await), flags);
     let mut callers = Vec::new();
     for caller in 0..CALLERS {
         callers.push(tokio::spawn(call_many(tap.traffic, caller)));
@@ -60,11 +87,22 @@ async fn every_call_is_counted_once_with_the_ordered_result_and_fault() {
         scrape.by("mcp_proxy_interim_results_total", ["tool_name"]),
         interim.into_iter().map(|(tool, n)| ([tool], n)).collect()
     );
+    scrape
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_leave_at_random_bytes_are_counted_at_most_once() {
-    let tap = through_proxy(&format!("http://{}", chaos::start().await));
+    those_who_leave_are_counted_at_most_once(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_traces_callers_that_leave_are_counted_the_same() {
+    let scrape = those_who_leave_are_counted_at_most_once(&TRACED).await;
+    spans_are_accounted_for(&scrape);
+}
+
+async fn those_who_leave_are_counted_at_most_once(flags: &[&str]) -> Scrape {
+    let tap = through_proxy_with(&format!("http://{}", chaos::start().await), flags);
     let mut random = Random::new(7);
     for id in 0..1000 {
         let plan = Plan::ALL[random.below(Plan::ALL.len())];
@@ -91,6 +129,7 @@ async fn callers_that_leave_at_random_bytes_are_counted_at_most_once() {
     assert!(operations > 100.0 && operations <= 1000.0, "{operations} calls were complete");
     assert_eq!(ended + interim, operations);
     assert_eq!(scrape.sum("mcp_proxy_faults_total"), failed);
+    scrape
 }
 
 /// Makes the calls of one caller over kept-alive connections; gives the plans in their order.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::reading::messages;
 use super::spans::traced;
-use super::transcript::{Player, head_of};
+use super::transcript::{Log, Player, head_of};
 use crate::clock;
-use crate::exchange::event::{EndReason, Event, NotInspected, OperationKind, Sink};
+use crate::exchange::event::{EndReason, Event, HttpRecord, NotInspected, Operation, OperationKind, Sink};
 use crate::exchange::trace::{Propagate, Trust};
 use crate::exchange::{AnswerShape, Connection, Exchange, Handle, HttpMethod, Settings, Sizes};
 use crate::fault::TransportFailure;
@@ -246,6 +246,45 @@ fn everything_that_begins_ends_once_and_the_parts_sum_up() {
         requests += balance.requests;
     }
     assert!(requests > 10_000, "a mix worth its name: {requests}");
+}
+
+/// What a mix tells, but for what is only told where traces are made, or depends on chance.
+fn told(settings: Settings, start: Instant, seed: u64) -> Vec<String> {
+    let log = Arc::new(Log::default());
+    let exchange = Exchange::new(settings, Arc::clone(&log) as Arc<dyn Sink>);
+    mix(&exchange, start, seed, 3000);
+    exchange.close(start + Duration::from_secs(1000));
+    let mut told: Vec<_> = log
+        .take()
+        .into_iter()
+        .filter_map(|event| match event {
+            // How calls are told apart as repeated depends on a random hash, as does the key of a listing.
+            Event::OperationEnded(operation) => {
+                Some(format!("{:?}", Operation { trace: None, repeated: false, ..*operation }))
+            }
+            Event::HttpEnded(record) => Some(format!("{:?}", HttpRecord { trace: None, ..record })),
+            Event::Catalogue(_) | Event::ContextMalformed(_) | Event::NotPropagated(_) => None,
+            other => Some(format!("{other:?}")),
+        })
+        .collect();
+    // What ends together ends in any order.
+    told.sort_unstable();
+    told
+}
+
+// The clock stands still: those that are dropped ask it for their end.
+#[tokio::test(start_paused = true)]
+async fn traces_change_nothing_that_is_told_of_exchanges() {
+    let start = clock::now();
+    for seed in 0..20 {
+        let [off, off_small, on, on_small] = all_settings();
+        for (off, on) in [(off, on), (off_small, on_small)] {
+            let (off, on) = (told(off, start, seed), told(on, start, seed));
+            assert!(off.len() > 1000);
+            let differs = off.iter().zip(&on).find(|(off, on)| off != on);
+            assert!(differs.is_none() && off.len() == on.len(), "seed {seed}: {differs:?}");
+        }
+    }
 }
 
 #[test]
