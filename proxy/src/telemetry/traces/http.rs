@@ -4,6 +4,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::exchange::event::{EndReason, HttpRecord, HttpTrace};
+use crate::protocol::outcome::Ending;
 use crate::telemetry::names::attribute;
 
 use super::attributes::present;
@@ -40,6 +41,8 @@ fn error_type(record: &HttpRecord) -> Option<String> {
     match (record.status, record.end) {
         (Some(status @ 500..), _) => Some(status.to_string()),
         (_, EndReason::NoResponse) => Some("no_response".to_owned()),
+        // A stream that has begun is not meant to outlive the drain.
+        (None, EndReason::Drained) => Some(Ending::CutByProxy.error_type().to_owned()),
         (_, EndReason::ServerError) => Some("stream_closed".to_owned()),
         _ => None,
     }

@@ -86,7 +86,9 @@ impl Sampler {
 
     /// About an HTTP exchange. How long it took depends on the client as much as on the server: it is never slow.
     pub(in crate::telemetry) fn http(&self, record: &HttpRecord, trace: &Trace) -> Decision {
-        let failed = record.end == EndReason::NoResponse || matches!(record.status, Some(500..));
+        let unanswered = record.status.is_none()
+            && matches!(record.end, EndReason::NoResponse | EndReason::ServerError | EndReason::Drained);
+        let failed = unanswered || matches!(record.status, Some(500..));
         let reason = (self.sampling.errors && failed).then_some(Decision::Error);
         self.decide(trace, reason, record.started + record.duration)
     }

@@ -198,6 +198,30 @@ fn check_times(spans: &[SpanData]) {
     }
 }
 
+/// Settings of both ends, which say the same of what is announced and what is done.
+fn any_settings(random: &mut Random) -> (Sampling, trace::Settings) {
+    let sampling = Sampling {
+        follow_parent: random.below(4) > 0,
+        errors: random.below(4) > 0,
+        slow: (random.below(4) > 0).then_some(Duration::from_secs(2)),
+        storm: *random.pick(&[0, 1, 100]),
+        threshold: *random.pick(&[
+            Threshold::NEVER,
+            Threshold::of(0.1),
+            Threshold::of(0.5),
+            Threshold::ALWAYS,
+        ]),
+    };
+    let contexts = trace::Settings {
+        propagate: *random.pick(&[Propagate::Off, Propagate::Header, Propagate::Full]),
+        trust: *random.pick(&[Trust::Continue, Trust::Continue, Trust::Link, Trust::Ignore]),
+        threshold: sampling.threshold,
+        follow_parent: sampling.follow_parent,
+        ids: Ids::Random,
+    };
+    (sampling, contexts)
+}
+
 #[test]
 fn nothing_that_is_exported_hangs_below_what_is_not() {
     let start = crate::clock::now();
@@ -206,25 +230,7 @@ fn nothing_that_is_exported_hangs_below_what_is_not() {
     let mut reasons = HashSet::new();
     for seed in 0..400 {
         let random = &mut Random(seed);
-        let sampling = Sampling {
-            follow_parent: random.below(4) > 0,
-            errors: random.below(4) > 0,
-            slow: (random.below(4) > 0).then_some(Duration::from_secs(2)),
-            storm: *random.pick(&[0, 1, 100]),
-            threshold: *random.pick(&[
-                Threshold::NEVER,
-                Threshold::of(0.1),
-                Threshold::of(0.5),
-                Threshold::ALWAYS,
-            ]),
-        };
-        let contexts = trace::Settings {
-            propagate: *random.pick(&[Propagate::Off, Propagate::Header, Propagate::Full]),
-            trust: *random.pick(&[Trust::Continue, Trust::Continue, Trust::Link, Trust::Ignore]),
-            threshold: sampling.threshold,
-            follow_parent: sampling.follow_parent,
-            ids: Ids::Random,
-        };
+        let (sampling, contexts) = any_settings(random);
         let settings = Settings { sampling: sampling.clone(), ..settings() };
         let sampler = Sampler::new(sampling, start);
         let mut spans = Vec::new();

@@ -152,6 +152,8 @@ fn exchanges_are_kept_when_the_server_failed() {
         (Some(503), EndReason::ClientGone, 5, Decision::Error),
         (None, EndReason::NoResponse, 5, Decision::Error),
         (None, EndReason::ClientGone, 5, Decision::Unsampled),
+        (None, EndReason::Drained, 5, Decision::Error),
+        (Some(200), EndReason::Drained, 5, Decision::Unsampled),
         (Some(200), EndReason::ServerError, 5, Decision::Unsampled),
         (Some(200), EndReason::Complete, 60_000, Decision::Unsampled),
     ] {

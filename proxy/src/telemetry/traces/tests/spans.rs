@@ -307,6 +307,14 @@ fn exchange_without_a_response() {
     assert_snapshot!(http(HttpRecord { status: None, end: EndReason::NoResponse, ..exchange(start()) }));
 }
 
+#[test]
+fn exchange_that_the_drain_cut() {
+    for (status, expected) in [(None, r#"error.type = "proxy_drain""#), (Some(200), "")] {
+        let text = http(HttpRecord { status, end: EndReason::Drained, ..exchange(start()) });
+        assert!(text.contains(expected) && text.contains("ERROR") == status.is_none(), "{text}");
+    }
+}
+
 fn link(number: u8, why: LinkReason) -> Link {
     let context = TraceParent { trace_id: [number; 16], span_id: [number; 8], flags: TraceParent::SAMPLED };
     Link { context, state: state("vendor=1"), remote: true, why }
