@@ -51,6 +51,13 @@ impl Tasks {
         Ok(table.insert(key, Task { draft, deadline }).map(|task| task.draft))
     }
 
+    /// A task waits for input of its client, which takes as long as it takes.
+    pub(super) fn wait_for_client(&self, direction: Direction, id: &str) {
+        if let Some(task) = self.table().get_mut(&(direction, fingerprint(id.as_bytes()))) {
+            task.draft.waited_for_client = true;
+        }
+    }
+
     /// Takes out a task whose end was seen.
     pub(super) fn take(&self, direction: Direction, id: &str) -> Option<Box<Operation>> {
         self.table().remove(&(direction, fingerprint(id.as_bytes()))).map(|task| task.draft)

@@ -19,7 +19,7 @@ impl Core {
             status: None,
             // Counted with the request already.
             repeated: false,
-            waited_for_client: false,
+            waited_for_client: task.status == Some(TaskStatus::InputRequired),
             trace: traced.map(|(settings, request)| Box::new(settings.begin_task(request))),
             ..operation.clone()
         });
@@ -44,6 +44,9 @@ impl Core {
     pub(super) fn task_answer(&self, call: &Call, operation: &Operation, answer: &Answer, reply: &Reply) {
         let about = call.facts.task.as_deref().or(answer.task.as_ref().map(|task| task.id.as_str()));
         let Some(id) = about else { return };
+        if answer.task.as_ref().and_then(|task| task.status) == Some(TaskStatus::InputRequired) {
+            self.tasks.wait_for_client(call.direction, id);
+        }
         let ending = match (&call.method, operation.ending) {
             // "Task not found" looks like an invalid parameter: it says nothing about the task.
             (Method::TasksResult, Ending::RpcError { code: Some(-32602), .. }) => None,
@@ -68,6 +71,9 @@ impl Core {
     /// A notification about a task of requests in this direction.
     pub(in super::super) fn task_notification(&self, direction: Direction, params: &Params, at: Instant) {
         let id = params.task_id.as_deref().or(params.meta.related_task.as_deref());
+        if let (Some(id), Some(TaskStatus::InputRequired)) = (id, params.task_status) {
+            self.tasks.wait_for_client(direction, id);
+        }
         let ending =
             params.task_status.and_then(|status| task_ending(status, params.task_is_error, params.task_code));
         if let (Some(id), Some(ending)) = (id, ending)

@@ -50,10 +50,26 @@ fn a_modern_task_ends_when_its_end_is_seen() {
 }
 
 #[test]
+fn a_task_that_waits_for_input_holds_human_time() {
+    let asked = ask("tasks/get", r#"result 2 {"taskId":"t1","status":"input_required"}"#);
+    let told = r#"5 B POST /mcp
+        6 B < 200 sse
+        6 B < notify notifications/tasks {"taskId":"t1","status":"input_required"}
+        6 B end complete
+    "#;
+    for (how, events) in [(asked.as_str(), "tasks/get success 5..6\n"), (told, "stream of 1 quiet 0\n")] {
+        let script = format!("{MODERN}{how}9 close");
+        check(&[(how, &script, &format!("{ACCEPTED}{events}task tools/call build task_unseen 0..9 waited"))]);
+    }
+    let at_once = MODERN.replace("working", "input_required");
+    let expected = format!("{ACCEPTED}task tools/call build task_unseen 0..9 waited");
+    check(&[("at once", &format!("{at_once}9 close"), &expected)]);
+}
+
+#[test]
 fn a_task_goes_on_while_its_end_is_not_seen() {
     let cases = [
         ("tasks/get", r#"result 2 {"taskId":"t1","status":"working"}"#, "success"),
-        ("tasks/get", r#"result 2 {"taskId":"t1","status":"input_required"}"#, "success"),
         ("tasks/get", "error 2 -32602", "rpc -32602 on 200"),
         ("tasks/cancel", "result 2", "success"),
         ("tasks/update", "result 2", "success"),
