@@ -114,6 +114,11 @@ impl Client {
         std::mem::take(&mut *lock(&self.0.last))
     }
 
+    /// Why the last request failed, if it did.
+    pub(super) fn last_reason(&self) -> Option<String> {
+        lock(&self.0.last).reason.clone()
+    }
+
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Problem> {
         let request = self.request(request);
         let reused = lock(&self.0.idle).take();
@@ -214,9 +219,17 @@ enum Problem {
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error("{0}")]
-    Http(#[from] hyper::Error),
+    Http(hyper::Error),
+    #[error("the answer is not HTTP/1.1; where gRPC is spoken (usually port 4317) set otlp_protocol to grpc")]
+    Foreign,
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Slow(Duration),
+}
+
+impl From<hyper::Error> for Problem {
+    fn from(error: hyper::Error) -> Self {
+        if error.is_parse() { Self::Foreign } else { Self::Http(error) }
+    }
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'a>>;

@@ -28,6 +28,10 @@ use crate::telemetry::traces::{self, Batch, Dropped, Kept, Moment, Queue};
 /// The longest a collector that failed is left alone when it asks for that.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How long an export may take until the log says that it does not work: retries go on far longer, and whoever looks
+/// for his first trace is told why there is none.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Sends kept spans to a collector.
 #[derive(Debug)]
 pub struct Exporter {
@@ -76,6 +80,7 @@ impl Exporter {
             Ok(work) => work,
             Err(error) => return warn!(endpoint, %error, "spans are not exported"),
         };
+        let client = work.client.clone();
         let (stopping, stopped) = watch::channel(false);
         let mut work = pin!(work.run(stopped));
         let left = tokio::select! {
@@ -83,8 +88,10 @@ impl Exporter {
             () = &mut work => return,
         };
         stopping.send_replace(true);
-        // What it was at when time was over is dropped with it, and counted by its batch.
-        drop(tokio::time::timeout(left, work).await);
+        if tokio::time::timeout(left, work).await.is_err() {
+            // What it was at is dropped with it, and counted by its batch.
+            warn!(endpoint, reason = so_far(client.as_ref()), "the last spans are not exported: time is up");
+        }
     }
 }
 
@@ -180,7 +187,19 @@ impl Work {
     async fn send(&mut self, spans: Vec<SpanData>, count: usize, batch: &mut Batch<'_>) -> Option<Duration> {
         rejected::take();
         let timeout = self.settings.export_timeout;
-        let sent = tokio::time::timeout(timeout, caught(self.library.export(spans))).await;
+        let sent = {
+            let mut export = pin!(tokio::time::timeout(timeout, caught(self.library.export(spans))));
+            tokio::select! {
+                sent = &mut export => sent,
+                () = tokio::time::sleep(PATIENCE) => {
+                    if self.health.failed(0, clock::now()) {
+                        let reason = so_far(self.client.as_ref());
+                        warn!(endpoint = self.shown, reason, "spans cannot be exported yet: trying again");
+                    }
+                    export.await
+                }
+            }
+        };
         let failure = self.client.as_ref().map(Client::failure).unwrap_or_default();
         let error = match sent {
             Ok(Ok(())) => {
@@ -226,11 +245,16 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
     stopped.wait_for(|stopped| *stopped).await.ok();
 }
 
+/// Why there is no success so far; gRPC tells that at the end only.
+fn so_far(client: Option<&Client>) -> String {
+    client.and_then(Client::last_reason).unwrap_or_else(|| "no answer yet".to_owned())
+}
+
 /// Why, in the client's words if it has any: the library keeps most of it to itself.
 fn reason(failure: &Failure, error: Option<OTelSdkError>, timeout: Duration) -> String {
     match (&failure.reason, error) {
         (Some(reason), _) => reason.clone(),
-        (None, Some(OTelSdkError::InternalFailure(reason))) => reason,
+        (None, Some(OTelSdkError::InternalFailure(reason))) => grpc::plain(&reason),
         (None, Some(error)) => error.to_string(),
         (None, None) => format!("not done within {}", humantime::format_duration(timeout)),
     }

@@ -51,3 +51,27 @@ pub(super) fn exporter(endpoint: &Endpoint, settings: &Settings) -> Result<SpanE
         Compression::Gzip => builder.with_compression(opentelemetry_otlp::Compression::Gzip).build(),
     }
 }
+
+/// The library's words about a failure without its own names, and with the remedy where the port is most likely that of
+/// the other protocol.
+pub(super) fn plain(reason: &str) -> String {
+    let reason = reason.strip_prefix("TonicTracesClient export failed with ").unwrap_or(reason);
+    let other = reason.contains("code: Unimplemented") || reason.contains("frame with invalid size");
+    let remedy = "; where OTLP is spoken over HTTP (usually port 4318) set otlp_protocol to http/protobuf";
+    format!("{reason}{}", if other { remedy } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_plain_words() {
+        let library = |why: &str| plain(&format!("TonicTracesClient export failed with gRPC code: {why}"));
+        assert_eq!(library("Unavailable: tcp connect error"), "gRPC code: Unavailable: tcp connect error");
+        for why in ["Unimplemented", "Unknown: http2 error: frame with invalid size"] {
+            assert!(library(why).ends_with("set otlp_protocol to http/protobuf"), "{why}");
+        }
+        assert_eq!(plain("another"), "another");
+    }
+}

@@ -255,6 +255,24 @@ fn the_log_says_when_exports_begin_to_fail_and_when_they_work_again() {
 }
 
 #[test]
+fn the_log_says_so_long_before_retries_are_over() {
+    let started = BOTH.map(|protocol| {
+        let collector = Collector::start(protocol, None, Arc::new(|_| Act::Silent));
+        let settings = Settings {
+            timeout: Duration::from_secs(3600),
+            export_timeout: Duration::from_secs(3600),
+            ..settings(protocol, collector.address)
+        };
+        (collector, Rig::start_after(&settings, QueueLimits::default(), five))
+    });
+    for (_collector, rig) in started {
+        until("the log says it", || rig.logged().contains("spans cannot be exported yet: trying again"));
+        let (_, _, log) = rig.stop(Duration::ZERO);
+        assert_eq!(log.lines().count(), 2, "{log}");
+    }
+}
+
+#[test]
 fn a_dead_collector_costs_a_bounded_queue_and_one_line() {
     for protocol in BOTH {
         // Bound and closed again: nobody listens there.
@@ -327,8 +345,10 @@ fn the_end_waits_for_a_silent_collector_no_longer_than_it_may() {
         five(&rig.queue);
         until("a request is under way", || collector.seen.requests.load(Ordering::SeqCst) == 1);
         let start = clock::now();
-        let (registry, _, _) = rig.stop(Duration::from_millis(200));
+        let (registry, _, log) = rig.stop(Duration::from_millis(200));
         assert!(clock::now() - start < Duration::from_secs(10), "{protocol:?}");
+        assert_eq!(log.lines().count(), 1, "{protocol:?} {log}");
+        assert!(log.contains("the last spans are not exported: time is up"), "{protocol:?} {log}");
         let mut seen = Vec::new();
         registry.visit(crate::telemetry::names::Metric::SpansDropped, |labels, cell| {
             let crate::telemetry::registry::Cell::Counter(value) = cell else { return };

@@ -118,12 +118,20 @@ impl Rig {
         ledger
     }
 
+    fn logged(&self) -> String {
+        text(&self.log)
+    }
+
     fn stop(self, left: Duration) -> (Registry, Arc<Queue>, String) {
         self.stop.send(left).ok();
         self.thread.join().unwrap();
-        let log = String::from_utf8(self.log.lock().unwrap().clone()).unwrap();
+        let log = text(&self.log);
         (self.registry, self.queue, log)
     }
+}
+
+fn text(log: &Mutex<Vec<u8>>) -> String {
+    String::from_utf8(log.lock().unwrap().clone()).unwrap()
 }
 
 struct Written(Arc<Mutex<Vec<u8>>>);
