@@ -10,11 +10,12 @@ use crate::config::keys::{self, Key};
 const CONFIG: &str = "config";
 const CONFIG_VARIABLE: &str = "MCP_TAP_CONFIG";
 
-const ABOUT: &str = "Shows what an unmodified MCP server does: per-tool metrics, outcomes and faults.";
+const ABOUT: &str =
+    "Shows what an unmodified MCP server does: per-tool metrics, outcomes and faults, and traces.";
 const RUN_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP";
 const RUN_LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\n\n\
-    Clients connect to the listen address instead of the server's; every byte is passed on unchanged. \
-    What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.";
+    Clients connect to the listen address instead of the server's; every byte is passed on unchanged, but for trace \
+    context where traces are on. What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.";
 const RUN_AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
     MCP_TAP_RESPONSE_TIMEOUT=30s) or as a key of the YAML file (response_timeout: 30s). A flag goes before a \
     variable, a variable before the file.\n\n\
@@ -61,7 +62,12 @@ fn argument(key: &Key) -> Arg {
         help.push_str(key.default);
         help.push(']');
     }
-    Arg::new(key.name).long(key.flag()).value_name(key.value).help(help).allow_hyphen_values(true)
+    let arg = Arg::new(key.name).long(key.flag()).value_name(key.value).help(help).allow_hyphen_values(true);
+    if keys::TRACES.iter().any(|of_traces| of_traces.name == key.name) {
+        arg.help_heading("Traces")
+    } else {
+        arg
+    }
 }
 
 /// The flags that were given to `run`.

@@ -64,10 +64,10 @@ keys! {
         "Value of the mcp_server label on every metric; the upstream's host and port when not given.";
     /// Info label.
     ENVIRONMENT = "environment", "NAME", "",
-        "Deployment environment, for mcp_server_info.";
+        "Deployment environment, for mcp_server_info and traces.";
     /// Info label.
     REGION = "region", "NAME", "",
-        "Region, for mcp_server_info.";
+        "Region, for mcp_server_info and traces.";
     /// Client label.
     CLIENT_ID = "client_id", "hash|name|off", "hash",
         "What the client_id label shows: 8 hex digits of a SHA-256, the client's own name, or nothing.";
@@ -103,7 +103,7 @@ keys! {
         "Tools whose complexity label is fixed to low, medium or high instead of judged by their arguments.";
     /// Collector.
     OTLP_ENDPOINT = "otlp_endpoint", "URL", "",
-        "Collector that gets traces, for example http://127.0.0.1:4318; without one there are no traces.";
+        "Collector that gets traces, for example http://127.0.0.1:4318 (gRPC: usually port 4317); without one there are no traces.";
     /// OTLP transport.
     OTLP_PROTOCOL = "otlp_protocol", "grpc|http/protobuf", "http/protobuf",
         "How the collector is spoken to.";
@@ -115,7 +115,7 @@ keys! {
         "What trace contexts of clients are worth: their trace goes on, is linked from a new one, or is not looked at.";
     /// Sampling of the rest.
     TRACE_RATIO = "trace_ratio", "PART", "10%",
-        "Part of the calls that are neither failed nor slow nor sampled by the client whose traces are kept: 0 to 1, or a percentage.";
+        "Part of the other calls whose traces are kept: of those that neither failed nor were slow nor sampled by the client; 0 to 1, or a percentage (100% for a first look).";
     /// Sampling of slow calls.
     TRACE_SLOW = "trace_slow", "DURATION", "2s",
         "Traces of calls that take this long are kept; off: slow ones are like others.";
@@ -141,6 +141,21 @@ keys! {
     LOG_LEVEL = "log_level", "LEVEL", "info",
         "Least severe lines of the log: error, warn, info, debug or trace.";
 }
+
+/// Settings of traces.
+pub const TRACES: &[&Key] = &[
+    &OTLP_ENDPOINT,
+    &OTLP_PROTOCOL,
+    &PROPAGATE,
+    &TRACE_TRUST,
+    &TRACE_RATIO,
+    &TRACE_SLOW,
+    &TRACE_ERRORS,
+    &TRACE_STORM,
+    &CAPTURE,
+    &CAPTURE_REDACT,
+    &CAPTURE_LIMIT,
+];
 
 #[cfg(test)]
 mod tests {

@@ -27,20 +27,6 @@ pub struct TraceConfig {
     pub ratio: f64,
 }
 
-/// Settings that mean nothing without traces.
-const ABOUT_TRACES: &[&Key] = &[
-    &keys::OTLP_PROTOCOL,
-    &keys::PROPAGATE,
-    &keys::TRACE_TRUST,
-    &keys::TRACE_RATIO,
-    &keys::TRACE_SLOW,
-    &keys::TRACE_ERRORS,
-    &keys::TRACE_STORM,
-    &keys::CAPTURE,
-    &keys::CAPTURE_REDACT,
-    &keys::CAPTURE_LIMIT,
-];
-
 /// What was said about traces while there are none: no mistake, for one file may serve many, but worth a line.
 pub(super) fn without_effect(raw: &RawConfig, environment: &Environment) -> Option<String> {
     let endpoint = raw.get(&keys::OTLP_ENDPOINT);
@@ -52,7 +38,7 @@ pub(super) fn without_effect(raw: &RawConfig, environment: &Environment) -> Opti
     if endpoint.is_some() || environment.wants_traces() {
         return None;
     }
-    let (_, source) = ABOUT_TRACES.iter().find_map(|key| raw.get(key))?;
+    let (_, source) = keys::TRACES.iter().find_map(|key| raw.get(key))?;
     Some(format!("{source}: there are no traces without otlp_endpoint"))
 }
 
