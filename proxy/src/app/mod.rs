@@ -112,7 +112,8 @@ impl App {
             config.traces.as_ref().map(|traces| traces.spans.capture.kept()).unwrap_or_default();
         let hold = context.as_ref().is_some_and(|context| context.propagate != Propagate::Off);
         let trace = trace::Settings { hold, memory: Arc::clone(&config.inspect.memory) };
-        let settings = exchange::Settings { trace: context, ..exchange::Settings::default() };
+        let payload_of = config.traces.as_ref().and_then(|traces| traces.spans.capture.tools());
+        let settings = exchange::Settings { trace: context, payload_of, ..exchange::Settings::default() };
         let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
         let begun = Begun::default();
         Ok(Self { config, server, admin, connector, drain, exchange, trace, telemetry, traces, begun })

@@ -1,5 +1,6 @@
 //! The bounds of the core: how much it remembers, and for how long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::trace;
@@ -29,6 +30,8 @@ pub struct Settings {
     /// Bytes of payload that traces keep on demand, from the request until the spans are exported or not. What has no
     /// room is on no span; that loses no more, and is not counted.
     pub payload: usize,
+    /// The tools whose payload that is; `None`: all.
+    pub payload_of: Option<Arc<[String]>>,
     /// How long a parked request waits for a client that comes back for the answer.
     pub park_wait: Duration,
     /// The longest time that a request may stay open apart from its own exchange, whatever else happens: on an
@@ -61,6 +64,7 @@ impl Default for Settings {
             clients: 1000,
             recent: 4096,
             payload: 32 << 20,
+            payload_of: None,
             park_wait: Duration::from_secs(5 * 60),
             answer_wait: Duration::from_secs(60 * 60),
             cancel_grace: Duration::from_secs(1),

@@ -73,7 +73,7 @@ impl Core {
             // As long as a client that keeps coming back is waited for.
             states: Recent::new(settings.recent, settings.answer_wait),
             server: ArcSwapOption::empty(),
-            payload: trace::Room::new(settings.payload),
+            payload: trace::Room::new(settings.payload, settings.payload_of.clone()),
             hasher: foldhash::fast::RandomState::default(),
             began: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -170,7 +170,7 @@ impl Core {
                 draft.version = message.answer.protocol_version.or(draft.version);
                 draft.session = reply.scope.and_then(Scope::session);
             }
-            let tool = draft.tool().is_some();
+            let tool = draft.tool().is_some_and(|tool| self.payload.is_for(tool));
             if let Some(trace) = &mut draft.trace {
                 trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
                 let result = message.captured.result.take().filter(|_| tool);

@@ -12,8 +12,8 @@ use super::super::connection::Connection;
 use super::super::core::Core;
 use super::super::event::{Direction, Event, HttpTrace, NotInspected};
 use super::super::trace::{
-    Carrier, Choice, Context, Incoming, LinkReason, NotPropagated, Outgoing, Propagate, Settings, Trace,
-    Trust, choose, uri,
+    Carrier, Choice, Context, Incoming, LinkReason, NotPropagated, Outgoing, Propagate, Room, Settings,
+    Trace, Trust, choose, uri,
 };
 use super::{HttpCall, HttpMethod, RequestHead};
 
@@ -174,7 +174,7 @@ impl HttpCall {
         trace.peer = connection.peer();
         trace.http_version = tracing.http_version;
         trace.uri = uri_of(message);
-        trace.keep(arguments_of(message), &core.payload);
+        trace.keep(arguments_of(message, &core.payload), &core.payload);
         let context = settings.context(&trace, trace.upstream_id);
         tracing.write(core, settings, message, &context);
         let ids = (trace.trace_id, trace.span_id);
@@ -291,8 +291,9 @@ impl HttpCall {
 }
 
 /// What is kept of the arguments on demand.
-fn arguments_of(message: &mut Message) -> Captured {
-    let arguments = message.captured.arguments.take().filter(|_| message.method == Some(Method::ToolsCall));
+fn arguments_of(message: &mut Message, room: &Room) -> Captured {
+    let tool = message.params.name.as_deref().filter(|_| message.method == Some(Method::ToolsCall));
+    let arguments = message.captured.arguments.take().filter(|_| tool.is_some_and(|tool| room.is_for(tool)));
     Captured { arguments, result: None }
 }
 

@@ -388,6 +388,7 @@ fn operation_knows_what_only_its_spans_need() {
             captured: Captured { arguments: Some(Box::from(*b"{}")), result: None },
             ..Message::default()
         };
+        request.params.name = Some("a".into());
         request.params.uri = Some("file:///a".into());
         handle.request_message(request, at);
         handle.response_head(200, AnswerShape::Json, None, at);
@@ -411,6 +412,9 @@ fn operation_knows_what_only_its_spans_need() {
     let little = Settings { payload: 3, ..settings.clone() };
     let without_room = operations(little, Method::ToolsCall).expect("a trace").captured;
     assert_eq!((without_room.arguments.is_some(), without_room.result), (true, None));
+    let of_others = Settings { payload_of: Some(["b".to_owned()].into()), ..settings.clone() };
+    let unwanted = operations(of_others, Method::ToolsCall).expect("a trace").captured;
+    assert_eq!(unwanted, Captured::default());
     let of_resource = operations(settings.clone(), Method::ResourcesRead).expect("a trace");
     assert_eq!((of_resource.captured, of_resource.uri.as_deref()), (Captured::default(), Some("file:///a")));
     settings.trace = None;

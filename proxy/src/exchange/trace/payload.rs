@@ -13,6 +13,7 @@ use super::Trace;
 pub(in super::super) struct Room {
     limit: usize,
     used: AtomicUsize,
+    tools: Option<Arc<[String]>>,
 }
 
 /// A part of it, given back with the last copy of the trace.
@@ -23,8 +24,14 @@ pub struct Share {
 }
 
 impl Room {
-    pub(in super::super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicUsize::new(0) })
+    /// For these tools; `None`: for all.
+    pub(in super::super) fn new(limit: usize, tools: Option<Arc<[String]>>) -> Arc<Self> {
+        Arc::new(Self { limit, used: AtomicUsize::new(0), tools })
+    }
+
+    /// Whether there is room for this tool at all.
+    pub(in super::super) fn is_for(&self, tool: &str) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.iter().any(|other| other == tool))
     }
 
     /// The number guards no other memory, so no ordering is needed.
@@ -66,7 +73,7 @@ mod tests {
 
     #[test]
     fn payload_is_kept_while_there_is_room_and_room_comes_back_with_the_last_copy() {
-        let room = Room::new(100);
+        let room = Room::new(100, None);
         let ids = super::super::Ids::Random;
         let settings = super::super::Settings {
             propagate: super::super::Propagate::Off,
@@ -93,5 +100,10 @@ mod tests {
         assert_eq!(used(), 30);
         drop(second);
         assert_eq!(used(), 0);
+        let (all, one) = (Room::new(1, None), Room::new(1, Some(["a".to_owned()].into())));
+        assert_eq!(
+            ["a", "b"].map(|tool| (all.is_for(tool), one.is_for(tool))),
+            [(true, true), (true, false)]
+        );
     }
 }

@@ -10,6 +10,8 @@ mod mask;
 mod render;
 mod text;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use self::keys::Keys;
@@ -105,6 +107,13 @@ impl Capture {
     pub fn kept(&self) -> Captures {
         let bytes = |wanted| if wanted { self.most_raw() } else { 0 };
         Captures { arguments: bytes(self.wants_arguments()), result: bytes(self.wants_results()) }
+    }
+
+    /// The tools of which something is shown; `None`: all. Of others nothing need be kept.
+    #[must_use]
+    pub fn tools(&self) -> Option<Arc<[String]>> {
+        let named = self.rules.iter().all(|rule| rule.tool != ALL);
+        named.then(|| self.rules.iter().map(|rule| rule.tool.clone()).collect())
     }
 
     /// The most bytes of raw JSON that are read; more need not be kept for it.

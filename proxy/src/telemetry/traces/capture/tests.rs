@@ -174,3 +174,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_tools_with_a_rule_are_kept_unless_one_is_about_all() {
+    for (rules, expected) in
+        [("", Some(vec![])), ("a:x;b:result", Some(vec!["a".to_owned(), "b".to_owned()])), ("a:x;*:y", None)]
+    {
+        let rules = rules.split(';').filter_map(CaptureRule::parse).collect();
+        let tools = Capture { rules, ..Capture::default() }.tools();
+        assert_eq!(tools.map(|tools| tools.to_vec()), expected);
+    }
+}
