@@ -109,7 +109,8 @@ pub struct Operation {
     pub arguments: Option<Arguments>,
     /// What the result held.
     pub content: Content,
-    /// Whether the server asked the client something meanwhile: the duration then holds human time.
+    /// Whether the server asked the client something meanwhile that a human or a model may have to answer: the duration
+    /// then holds their time.
     pub waited_for_client: bool,
     /// Whether the same client made the same call with the same arguments within the last 60 s.
     pub repeated: bool,

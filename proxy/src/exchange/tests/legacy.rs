@@ -257,6 +257,24 @@ fn the_client_may_refuse_what_the_server_asks() {
              tools/call book success 2..7
              stream of 2 quiet 3",
         ),
+        (
+            "nor do the roots",
+            &format!(
+                "1 G GET /mcp session=s1
+                 1 G < 200 sse
+                 2 A POST /mcp session=s1
+                 2 A > call 1 book
+                 3 A < 200 sse
+                 4 G < request 1 roots/list
+                 {answer}7 A < result 1
+                 7 A end complete
+                 8 G end client"
+            ),
+            "to client roots/list success 4..6
+             tools/call book success 2..7
+             stream of 1 quiet 4
+             stream of 1 quiet 4 standing",
+        ),
     ]);
 }
 
