@@ -162,6 +162,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn settings_of_traces_are_listed() {
+        let about =
+            |name: &str| ["otlp", "propagate", "trace", "capture"].iter().any(|word| name.starts_with(word));
+        let named: Vec<_> = ALL.iter().map(|key| key.name).filter(|name| about(name)).collect();
+        assert_eq!(TRACES.iter().map(|key| key.name).collect::<Vec<_>>(), named);
+    }
+
+    #[test]
     fn names_are_unique_and_spell_flag_and_variable() {
         let mut names: Vec<_> = ALL.iter().map(|key| key.name).collect();
         names.sort_unstable();
