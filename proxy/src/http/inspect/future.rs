@@ -88,7 +88,7 @@ impl<L: Listener> Open<L> {
         let ids = || self.listener.as_ref().and_then(L::trace_ids);
         tracing::debug!(
             failure = error.failure.as_str(),
-            source = ?error.source(),
+            source = error.source().map(display),
             trace_id = ids().map(|(id, _)| display(Hex(id))),
             span_id = ids().map(|(_, id)| display(Hex(id))),
             "no response"
