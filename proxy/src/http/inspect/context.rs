@@ -67,12 +67,11 @@ impl Seals {
     }
 
     fn look_at_name(&mut self, name: &str) {
-        self.digested |= is_digest(name);
         // `Signature` and `Signature-Input` (RFC 9421), `X-Hub-Signature-256`, `X-Signature`, `Stripe-Signature`: what
         // calls itself a signature may cover the body. So may a keyed hash.
-        let name = name.as_bytes();
-        self.signed |=
-            name.windows(9).any(|part| part == b"signature") || name.windows(4).any(|part| part == b"hmac");
+        let signed = holds(name, "signature") || holds(name, "hmac");
+        self.signed |= signed;
+        self.digested |= !signed && is_digest(name);
     }
 
     fn reason(&self) -> Option<NotPropagated> {
@@ -87,18 +86,17 @@ impl Seals {
     }
 }
 
-/// Whether a header of this name holds a digest of the body.
+/// Whether a header of this name holds a digest of the body: by a standard, or by a name that people give to one.
 fn is_digest(name: &str) -> bool {
-    matches!(
-        name,
-        "content-digest"
-            | "repr-digest"
-            | "digest"
-            | "content-md5"
-            | "x-amz-content-sha256"
-            | "x-goog-hash"
-            | "x-ms-blob-content-md5"
-    ) || name.starts_with("x-amz-checksum-")
+    const PARTS: [&str; 7] = ["sha1", "sha256", "sha512", "md5", "crc32", "checksum", "body-hash"];
+    (name.ends_with("digest") && !name.starts_with("want-"))
+        || matches!(name, "x-goog-hash" | "content-hash" | "x-content-hash")
+        || PARTS.iter().any(|part| holds(name, part))
+}
+
+/// Whether the name has this part. The search of `str` prepares itself for long texts: names are too short for that.
+fn holds(name: &str, part: &str) -> bool {
+    name.as_bytes().windows(part.len()).any(|at| at == part.as_bytes())
 }
 
 /// Whether these credentials are a signature, which may cover the body (a token never does).
@@ -188,7 +186,15 @@ mod tests {
             (&[("content-md5", "x")], Some(Digested)),
             (&[("x-amz-content-sha256", "UNSIGNED-PAYLOAD")], Some(Digested)),
             (&[("x-amz-checksum-crc32", "x")], Some(Digested)),
+            (&[("x-ms-blob-content-md5", "x")], Some(Digested)),
+            (&[("x-goog-hash", "crc32c=x")], Some(Digested)),
+            (&[("x-body-digest", "x")], Some(Digested)),
+            (&[("x-content-sha256", "x")], Some(Digested)),
+            (&[("x-checksum", "x")], Some(Digested)),
+            (&[("x-body-hash", "x")], Some(Digested)),
             (&[("want-content-digest", "sha-256=1")], None),
+            (&[("want-repr-digest", "sha-256=1")], None),
+            (&[("x-cache-hash", "x")], None),
             (&[("trailer", "X-Sum, Content-Digest")], Some(Digested)),
             (&[("trailer", "X-Sum")], None),
             (&[("trailer", "Signature")], Some(Signed)),
