@@ -41,14 +41,14 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// What a client of one revision sends.
-struct Client {
+pub(crate) struct Client {
     session: Option<&'static str>,
-    version: &'static str,
+    pub(crate) version: &'static str,
     method: Option<&'static str>,
-    request: &'static str,
+    pub(crate) request: &'static str,
 }
 
-const MODERN: Client = Client {
+pub(crate) const MODERN: Client = Client {
     session: None,
     version: "2026-07-28",
     method: Some("tools/call"),
@@ -68,7 +68,7 @@ const LEGACY: Client = Client {
     ),
 };
 
-const RESPONSE: &str = concat!(
+pub(crate) const RESPONSE: &str = concat!(
     r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"payments-api-7d9c5b restarted 14 times in "#,
     r#"the last hour: OOMKilled at 512 MiB, last seen 2 minutes ago on node-3"}],"isError":false}}"#
 );
@@ -84,7 +84,7 @@ impl Sink for Nobody {
 
 /// Keeps the operation that ended last.
 #[derive(Default)]
-struct Last(Mutex<Option<Operation>>);
+pub(crate) struct Last(pub(crate) Mutex<Option<Operation>>);
 
 impl Sink for Last {
     fn emit(&self, event: Event) {
@@ -94,7 +94,7 @@ impl Sink for Last {
     }
 }
 
-fn scan(json: &str) -> Message {
+pub(crate) fn scan(json: &str) -> Message {
     let mut messages = Vec::new();
     Scanner::new(1 << 20).feed(json.as_bytes(), &mut |message| messages.push(message));
     messages.remove(0)
@@ -106,7 +106,7 @@ fn exchange(iterations: u32, client: &Client) {
     tell(&exchange, iterations, client);
 }
 
-fn tell(exchange: &Exchange, iterations: u32, client: &Client) {
+pub(crate) fn tell(exchange: &Exchange, iterations: u32, client: &Client) {
     let connection = exchange.connection();
     let (request, response) = (scan(client.request), scan(RESPONSE));
     let head = RequestHead {

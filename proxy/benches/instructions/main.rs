@@ -11,13 +11,14 @@
 mod call;
 mod harness;
 mod outcome;
+mod traces;
 
 use std::process::ExitCode;
 
 use harness::Case;
 
 fn cases() -> Vec<Case> {
-    [call::cases(), outcome::cases()].into_iter().flatten().collect()
+    [call::cases(), outcome::cases(), traces::cases()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
