@@ -88,9 +88,16 @@ impl Threshold {
 /// As `th` spells it: hex digits without trailing zeros.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:014x}", self.0);
-        let significant = digits.trim_end_matches('0');
-        f.write_str(if significant.is_empty() { "0" } else { significant })
+        let mut text = [b'0'; DIGITS];
+        let mut length = 1;
+        for (place, digit) in text.iter_mut().enumerate() {
+            let value = (self.0 >> (4 * (DIGITS - 1 - place))) & 0xf;
+            if value > 0 {
+                *digit = b"0123456789abcdef"[value as usize];
+                length = place + 1;
+            }
+        }
+        std::str::from_utf8(&text[..length]).map_or(Err(fmt::Error), |text| f.write_str(text))
     }
 }
 

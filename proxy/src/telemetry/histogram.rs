@@ -52,9 +52,10 @@ impl BucketHistogram {
     }
 
     /// Records one observation that was part of a trace; it replaces the exemplar of its bucket.
-    pub fn observe_traced(&self, exemplar: Exemplar) {
+    pub fn observe_traced(&self, exemplar: impl Into<Arc<Exemplar>>) {
+        let exemplar = exemplar.into();
         if let Some(place) = self.place(exemplar.value) {
-            self.exemplars[place].store(Some(Arc::new(exemplar)));
+            self.exemplars[place].store(Some(exemplar));
         }
     }
 

@@ -296,17 +296,17 @@ impl Inner {
 /// The duration of an operation, and the span that shows it.
 struct Seconds {
     value: f64,
-    exemplar: Option<Exemplar>,
+    exemplar: Option<Arc<Exemplar>>,
 }
 
 impl Seconds {
     fn of(operation: &Operation, exemplar: Option<Exemplar>) -> Self {
-        Self { value: operation.duration().as_secs_f64(), exemplar }
+        Self { value: operation.duration().as_secs_f64(), exemplar: exemplar.map(Arc::new) }
     }
 
     fn observe(&self, histogram: &BucketHistogram) {
-        match self.exemplar {
-            Some(exemplar) => histogram.observe_traced(exemplar),
+        match &self.exemplar {
+            Some(exemplar) => histogram.observe_traced(Arc::clone(exemplar)),
             None => histogram.observe(self.value),
         }
     }

@@ -23,8 +23,8 @@ pub(super) struct Tracing {
     header: Option<Context>,
     /// The trace of all spans that have no parent.
     root: Option<[u8; 16]>,
-    /// The HTTP span, once its ids were asked for.
-    http: Option<Http>,
+    /// The HTTP span, once its ids were asked for: seldom, and it is large.
+    http: Option<Box<Http>>,
     /// The first operation.
     first: Option<First>,
     forwarded: Option<Instant>,
@@ -85,7 +85,7 @@ impl Tracing {
         self.http.get_or_insert_with(|| {
             let begun = settings.begin(choose(None, header.clone(), settings.trust), root);
             let (peer, http_version) = (connection.peer(), version);
-            Http { trace: Trace { forwarded, peer, http_version, ..begun }, used: false }
+            Box::new(Http { trace: Trace { forwarded, peer, http_version, ..begun }, used: false })
         })
     }
 
@@ -100,7 +100,7 @@ impl Tracing {
     /// span, if it is there for others and exported for certain, else what the head brought.
     fn place(&self, settings: &Settings, meta: Option<Context>) -> Choice {
         let trust = settings.trust;
-        let Some(Http { trace, used: true }) = &self.http else {
+        let Some(Http { trace, used: true }) = self.http.as_deref() else {
             return choose(meta, self.header.clone(), trust);
         };
         let own = settings.context(trace, trace.span_id);

@@ -34,7 +34,10 @@ pub(super) fn of_link(state: Option<&TraceState>) -> Exported {
 fn exported(text: &str) -> Exported {
     let members = text.split(',').filter_map(|member| member.split_once('='));
     let known = |member: &(&str, &str)| Exported::from_key_value([*member]).is_ok();
-    Exported::from_key_value(members.filter(known)).unwrap_or_default()
+    // Nearly always it knows them all.
+    Exported::from_key_value(members.clone())
+        .or_else(|_| Exported::from_key_value(members.filter(known)))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
