@@ -246,6 +246,7 @@ fn a_body_that_must_not_be_written_into_is_passed_and_counted() {
     let twice =
         r#"{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"_meta":{},"_meta":{},"name":"echo"}}"#;
     let list = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": [1]}).to_string();
+    let other = r#"{"id":8,"method":"ping"}"#;
     let call = |id: u64| call(id, "echo", json!({})).to_string().into_bytes();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut gzip, &call(1)).unwrap();
@@ -254,7 +255,7 @@ fn a_body_that_must_not_be_written_into_is_passed_and_counted() {
     sent.extend(
         sealing.iter().zip(2..).map(|((name, value), id)| (call(id), format!("{name}: {value}\r\n"))),
     );
-    sent.extend([(twice.into(), String::new()), (list.into(), String::new())]);
+    sent.extend([(twice.into(), String::new()), (list.into(), String::new()), (other.into(), String::new())]);
     let bench = Bench::echoing(&["--propagate", "full"]);
     for (body, headers) in &sent {
         let head = "POST /mcp HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nmcp-protocol-version: 2026-07-28\r\n";
@@ -262,8 +263,14 @@ fn a_body_that_must_not_be_written_into_is_passed_and_counted() {
         bench.exchange(&[head.as_bytes(), headers.as_bytes(), length.as_bytes(), body].concat());
     }
     let scrape = bench.tap.scrape_when_idle();
-    let expected =
-        [("digested", 2.0), ("duplicate_key", 1.0), ("encoded", 1.0), ("no_object", 1.0), ("signed", 1.0)];
+    let expected = [
+        ("digested", 2.0),
+        ("duplicate_key", 1.0),
+        ("encoded", 1.0),
+        ("no_object", 1.0),
+        ("not_jsonrpc_2", 1.0),
+        ("signed", 1.0),
+    ];
     assert_eq!(
         scrape.by("mcp_proxy_trace_context_not_written_total", ["reason"]),
         expected.map(|(reason, count)| ([reason.to_owned()], count)).into()

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use compact_str::CompactString;
 
-use crate::protocol::message::{Captured, Message, cut, limits};
+use crate::protocol::message::{Captured, Finding, Message, cut, limits};
 use crate::protocol::method::Method;
 use crate::protocol::splice::{self, Edit};
 
@@ -123,6 +123,8 @@ impl Tracing {
             self.sealed
         } else if self.forwarded.is_some() {
             Some(NotPropagated::TooLarge)
+        } else if message.findings.contains(Finding::NotVersion2) {
+            Some(NotPropagated::NotVersion2)
         } else {
             let state = context.state.as_ref();
             splice::write(message, &context.parent, state, &mut self.edits).err().map(NotPropagated::from)

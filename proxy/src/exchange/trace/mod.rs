@@ -261,6 +261,8 @@ pub enum NotPropagated {
     DuplicateKey,
     /// `params` or `_meta` is no object.
     NoObject,
+    /// It does not call itself JSON-RPC 2.0, and may be something else after all.
+    NotVersion2,
     /// The client waits for `100 Continue` before it sends the body.
     Expects,
     /// The memory for inspection was all in use.
@@ -269,13 +271,14 @@ pub enum NotPropagated {
 
 impl NotPropagated {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Encoded,
         Self::Digested,
         Self::Signed,
         Self::TooLarge,
         Self::DuplicateKey,
         Self::NoObject,
+        Self::NotVersion2,
         Self::Expects,
         Self::Memory,
     ];
@@ -290,6 +293,7 @@ impl NotPropagated {
             Self::TooLarge => "too_large",
             Self::DuplicateKey => "duplicate_key",
             Self::NoObject => "no_object",
+            Self::NotVersion2 => "not_jsonrpc_2",
             Self::Expects => "expects_continue",
             Self::Memory => "memory",
         }
