@@ -43,7 +43,7 @@
 //! # Traces
 //!
 //! Where [`Settings::trace`] is set, every operation begins its spans when it is drafted ([`trace`],
-//! `http_call/tracing.rs`), and [`Handle::forward`] says what the server is to be told of them. Else nothing of it is
+//! `http_call/contexts.rs`), and [`Handle::forward`] says what the server is to be told of them. Else nothing of it is
 //! read, made or written.
 //!
 //! # What is a guess

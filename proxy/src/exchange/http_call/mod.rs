@@ -1,15 +1,16 @@
 //! The state of one HTTP exchange: its open requests, and what its end means for those that were not answered.
 //!
 //! `request.rs` takes what the client sends, `response.rs` what the server sends, `end.rs` the end; `fate.rs` is the
-//! table that decides about requests without an answer.
+//! table that decides about requests without an answer. `contexts.rs` says which spans the exchange has, and what the
+//! server is told of them.
 
+mod contexts;
 mod end;
 mod fate;
 mod head;
 mod request;
 mod response;
 mod stream;
-mod tracing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,9 +24,9 @@ use crate::protocol::version::{Era, Version};
 
 pub use self::head::{AnswerShape, HttpMethod, RequestHead};
 
+use self::contexts::Contexts;
 use self::head::Headers;
 use self::stream::Stream;
-use self::tracing::Tracing;
 use super::call::{Calls, Scope};
 use super::connection::Connection;
 use super::core::{Core, Reply};
@@ -75,8 +76,8 @@ pub(super) struct HttpCall {
 
     mcp: bool,
     overhead: Duration,
-    /// Its trace context; `None` where traces are not made.
-    tracing: Option<Box<Tracing>>,
+    /// Its trace contexts; `None` where traces are not made.
+    contexts: Option<Box<Contexts>>,
     /// How it ended.
     over: Option<EndReason>,
 }
@@ -143,7 +144,7 @@ impl HttpCall {
             blind: false,
             resuming: false,
             overhead: Duration::ZERO,
-            tracing: Tracing::open(core, head),
+            contexts: Contexts::open(core, head),
             over: None,
         };
         call.identify_stream();

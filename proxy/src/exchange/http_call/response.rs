@@ -221,8 +221,8 @@ impl HttpCall {
         if let Some(stream) = &mut self.stream {
             stream.event();
         }
-        if let Some(tracing) = &mut self.tracing {
-            tracing.event(at);
+        if let Some(contexts) = &mut self.contexts {
+            contexts.event(at);
         }
         if event.id.is_some() || event.id_reset {
             self.event_id = event.id;

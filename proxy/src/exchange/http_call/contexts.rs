@@ -18,7 +18,7 @@ use super::super::trace::{
 use super::{HttpCall, HttpMethod, RequestHead};
 
 /// The contexts of one exchange. Only made where traces are.
-pub(super) struct Tracing {
+pub(super) struct Contexts {
     /// That of the request's head.
     header: Option<Context>,
     /// The trace of all spans that have no parent.
@@ -50,7 +50,7 @@ struct First {
     context: Option<Context>,
 }
 
-impl Tracing {
+impl Contexts {
     /// Reads the head. `None` where traces are not made.
     pub(super) fn open(core: &Core, head: &RequestHead<'_>) -> Option<Box<Self>> {
         let settings = core.settings.trace.as_ref()?;
@@ -150,7 +150,7 @@ fn valid(core: &Core, incoming: Incoming, carrier: Carrier) -> Option<Context> {
 impl HttpCall {
     /// Begins the spans of an operation.
     pub(super) fn begin_trace(&mut self, direction: Direction, message: &mut Message) -> Option<Box<Trace>> {
-        self.tracing.as_ref()?;
+        self.contexts.as_ref()?;
         match direction {
             Direction::ToServer => self.trace_to_server(message),
             Direction::ToClient => self.trace_to_client(message),
@@ -160,34 +160,34 @@ impl HttpCall {
     fn trace_to_server(&mut self, message: &mut Message) -> Option<Box<Trace>> {
         let is_over = self.is_over();
         let (core, connection) = (&self.core, &self.connection);
-        let (settings, tracing) = (core.settings.trace.as_ref()?, self.tracing.as_deref_mut()?);
+        let (settings, contexts) = (core.settings.trace.as_ref()?, self.contexts.as_deref_mut()?);
         let meta = match settings.trust {
             Trust::Ignore => None,
             Trust::Continue | Trust::Link => valid(core, Incoming::of_meta(message), Carrier::Meta),
         };
         // After its end the HTTP span is exported, or never.
         if message.batched && !is_over {
-            tracing.use_http(settings, connection);
+            contexts.use_http(settings, connection);
         }
-        let choice = tracing.place(settings, meta);
-        let mut trace = Box::new(settings.begin(choice, &mut tracing.root));
+        let choice = contexts.place(settings, meta);
+        let mut trace = Box::new(settings.begin(choice, &mut contexts.root));
         trace.upstream_id = settings.ids.span_id();
-        trace.forwarded = tracing.forwarded;
+        trace.forwarded = contexts.forwarded;
         trace.peer = connection.peer();
-        trace.http_version = tracing.http_version;
+        trace.http_version = contexts.http_version;
         trace.uri = uri_of(message);
         trace.keep(arguments_of(message, &core.payload), &core.payload);
         let context = settings.context(&trace, trace.upstream_id);
-        tracing.write(core, settings, message, &context);
+        contexts.write(core, settings, message, &context);
         let ids = (trace.trace_id, trace.span_id);
-        tracing.first.get_or_insert(First { ids, context: Some(context).filter(|_| !message.batched) });
+        contexts.first.get_or_insert(First { ids, context: Some(context).filter(|_| !message.batched) });
         Some(trace)
     }
 
     /// The sidecar asks in the name of the server: whatever context is in there, it is the server's.
     fn trace_to_client(&mut self, message: &Message) -> Option<Box<Trace>> {
         let (core, connection) = (&self.core, &self.connection);
-        let (settings, tracing) = (core.settings.trace.as_ref()?, self.tracing.as_deref_mut()?);
+        let (settings, contexts) = (core.settings.trace.as_ref()?, self.contexts.as_deref_mut()?);
         let choice = match valid(core, Incoming::of_meta(message), Carrier::Meta) {
             Some(parent) => Choice { parent: Some(parent), links: Vec::new() },
             None => {
@@ -198,26 +198,26 @@ impl HttpCall {
                 }
             }
         };
-        let begun = settings.begin(choice, &mut tracing.root);
-        let (peer, http_version) = (connection.peer(), tracing.http_version);
+        let begun = settings.begin(choice, &mut contexts.root);
+        let (peer, http_version) = (connection.peer(), contexts.http_version);
         Some(Box::new(Trace { peer, http_version, ..begun }))
     }
 
     /// Makes a message that is not followed carry the context of the HTTP span, for it has no span of its own.
     pub(super) fn pass_context(&mut self, message: &Message) {
         let (core, connection) = (&self.core, &self.connection);
-        if let (Some(settings), Some(tracing)) = (&core.settings.trace, &mut self.tracing)
+        if let (Some(settings), Some(contexts)) = (&core.settings.trace, &mut self.contexts)
             && settings.propagate == Propagate::Full
             && self.over.is_none()
         {
-            let context = tracing.use_http(settings, connection);
-            tracing.write(core, settings, message, &context);
+            let context = contexts.use_http(settings, connection);
+            contexts.write(core, settings, message, &context);
         }
     }
 
     /// The request body, or the rest of it, was not read: its message goes on as it is.
     pub(super) fn unread_context(&self, reason: NotInspected) {
-        let Some(tracing) = &self.tracing else { return };
+        let Some(contexts) = &self.contexts else { return };
         let why = match reason {
             NotInspected::TooLarge => NotPropagated::TooLarge,
             NotInspected::Memory => NotPropagated::Memory,
@@ -226,18 +226,18 @@ impl HttpCall {
             NotInspected::Malformed | NotInspected::TableFull | NotInspected::Internal => return,
         };
         if self.core.settings.trace.as_ref().is_some_and(|settings| settings.propagate == Propagate::Full) {
-            self.core.emit(Event::NotPropagated(tracing.sealed.unwrap_or(why)));
+            self.core.emit(Event::NotPropagated(contexts.sealed.unwrap_or(why)));
         }
     }
 
     /// The request goes on towards the server.
     pub(in super::super) fn forward(&mut self, at: Instant) -> Option<Outgoing> {
         let settings = self.core.settings.trace.as_ref()?;
-        let tracing = self.tracing.as_deref_mut()?;
-        if tracing.forwarded.replace(at).is_some() {
+        let contexts = self.contexts.as_deref_mut()?;
+        if contexts.forwarded.replace(at).is_some() {
             return None;
         }
-        if let Some(http) = &mut tracing.http {
+        if let Some(http) = &mut contexts.http {
             http.trace.forwarded = Some(at);
         }
         self.calls.iter().for_each(|call| call.forwarded(at));
@@ -247,23 +247,23 @@ impl HttpCall {
         if settings.propagate == Propagate::Off || self.over.is_some() {
             return None;
         }
-        let alone = tracing.first.as_mut().filter(|_| self.seen == 1);
+        let alone = contexts.first.as_mut().filter(|_| self.seen == 1);
         let context = match alone.and_then(|first| first.context.take()) {
             Some(context) => context,
-            None => tracing.use_http(settings, &self.connection),
+            None => contexts.use_http(settings, &self.connection),
         };
-        let edits = std::mem::take(&mut tracing.edits);
+        let edits = std::mem::take(&mut contexts.edits);
         Some(Outgoing { parent: context.parent, state: context.state, edits })
     }
 
     /// Ids for log lines about the exchange.
     pub(in super::super) fn trace_ids(&mut self) -> Option<([u8; 16], [u8; 8])> {
         let settings = self.core.settings.trace.as_ref()?;
-        let tracing = self.tracing.as_deref_mut()?;
-        match &tracing.first {
+        let contexts = self.contexts.as_deref_mut()?;
+        match &contexts.first {
             Some(first) if self.seen == 1 => Some(first.ids),
             _ => {
-                let Http { trace, .. } = tracing.http(settings, &self.connection);
+                let Http { trace, .. } = contexts.http(settings, &self.connection);
                 Some((trace.trace_id, trace.span_id))
             }
         }
@@ -272,22 +272,22 @@ impl HttpCall {
     /// When the first event of the stream that brings an answer now was complete. The messages of an event come before
     /// its end is told.
     pub(super) fn first_event(&self, at: Instant) -> Option<Instant> {
-        let tracing = self.tracing.as_deref()?;
-        self.stream.as_ref().map(|_| tracing.first_event.unwrap_or(at))
+        let contexts = self.contexts.as_deref()?;
+        self.stream.as_ref().map(|_| contexts.first_event.unwrap_or(at))
     }
 
     /// The HTTP span at the end of the exchange, if it is to be exported.
     pub(super) fn http_trace(&mut self) -> Option<Box<HttpTrace>> {
         let settings = self.core.settings.trace.as_ref()?;
-        let tracing = self.tracing.as_deref_mut()?;
+        let contexts = self.contexts.as_deref_mut()?;
         if self.seen == 0 {
-            tracing.use_http(settings, &self.connection);
+            contexts.use_http(settings, &self.connection);
         }
         // What is found in the rest of the body still refers to it.
-        let trace = tracing.http.as_ref().filter(|http| http.used)?.trace.clone();
+        let trace = contexts.http.as_ref().filter(|http| http.used)?.trace.clone();
         // What could not be read may be MCP, too.
         let plain = !self.mcp && !self.request_unread && self.scope.is_none();
-        let path = plain.then(|| std::mem::take(&mut tracing.path));
+        let path = plain.then(|| std::mem::take(&mut contexts.path));
         Some(Box::new(HttpTrace { trace, path }))
     }
 }
