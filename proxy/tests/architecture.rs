@@ -55,6 +55,25 @@ const BORDERS: &[Border] = &[
         forbidden: &["crate::http", "crate::telemetry", "crate::admin", "crate::config", "crate::app"],
         why: "imports go http, telemetry -> exchange -> protocol",
     },
+    Border { place: "protocol", except: &[], forbidden: &["rand"], why: "parsers are pure" },
+    Border {
+        place: "exchange",
+        except: &["exchange/trace/ids.rs"],
+        forbidden: &["rand"],
+        why: "chance is in the source of ids, which tests replace",
+    },
+    Border {
+        place: "",
+        except: &["telemetry/traces", "telemetry/export/otlp"],
+        forbidden: &["opentelemetry", "opentelemetry_sdk"],
+        why: "the exchange chooses ids, the exporter's thread makes the spans",
+    },
+    Border {
+        place: "",
+        except: &["telemetry/export/otlp"],
+        forbidden: &["opentelemetry_otlp", "opentelemetry_http", "tonic"],
+        why: "one place knows collectors",
+    },
     Border {
         place: "telemetry",
         except: &[],
@@ -67,6 +86,19 @@ const BORDERS: &[Border] = &[
         except: &["telemetry/export/otlp/client.rs"],
         forbidden: &["hyper", "tower"],
         why: "telemetry knows no transport of traffic",
+    },
+    Border {
+        place: "telemetry/traces",
+        except: &[],
+        forbidden: &["crate::clock", "crate::telemetry::export", "std::net", "std::fs", "std::io"],
+        why: "spans are made of facts and times, wherever they go",
+    },
+    Border {
+        place: "telemetry/traces",
+        // It wakes the exporter.
+        except: &["telemetry/traces/queue.rs"],
+        forbidden: &["tokio"],
+        why: "nothing in traces waits",
     },
     Border {
         place: "http",
@@ -137,6 +169,14 @@ fn a_forbidden_name_is_found_and_a_longer_one_is_not() {
     assert!(!names("use crate::http::inspect;", "http"));
 }
 
+#[test]
+fn only_the_module_of_tests_is_left_out() {
+    let code = "#[cfg(test)]\nmod examples;\nuse a;\n#[cfg(test)]\nmod tests {\nuse b;\n}\n";
+    assert_eq!(without_tests(code), "#[cfg(test)]\nmod examples;\nuse a;\n");
+    let declared = "use a;\n#[cfg(test)]\nmod tests;\nuse c;\n";
+    assert_eq!(without_tests(declared), declared);
+}
+
 /// Whether a line of code names a crate or path: as a whole word, at the start of a path, outside comments.
 fn names(line: &str, name: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
@@ -164,15 +204,25 @@ fn sources(place: &str) -> Vec<(String, String)> {
     files
         .into_iter()
         .filter(|path| {
-            !path.components().any(|part| part.as_os_str() == "tests") && !path.ends_with("tests.rs")
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            !path.components().any(|part| part.as_os_str() == "tests") && !file.ends_with("tests.rs")
         })
         .map(|path| {
             let code = fs::read_to_string(&path).expect("a source file can be read");
-            let code = code.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            let code = without_tests(&code).to_owned();
             let relative = path.strip_prefix(&root).expect("it lies below src").display().to_string();
             (relative, code)
         })
         .collect()
+}
+
+/// The code before its unit tests, which are the last thing in a file. An item for tests among the others hides none
+/// of them.
+fn without_tests(code: &str) -> &str {
+    const GUARD: &str = "#[cfg(test)]\nmod ";
+    let is_module_here = |at: &usize| code[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{'));
+    let tests = code.match_indices(GUARD).map(|(at, _)| at).find(is_module_here);
+    &code[..tests.unwrap_or(code.len())]
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -10,8 +10,6 @@
 
 mod attributes;
 mod capture;
-#[cfg(test)]
-pub(super) mod examples;
 mod http;
 mod operation;
 mod queue;

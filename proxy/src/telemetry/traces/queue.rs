@@ -272,7 +272,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use super::super::examples::{call, http};
+    use super::super::Ended;
+    use super::super::tests::examples::{call, http};
     use super::*;
     use crate::telemetry::registry::Cell;
 
@@ -352,6 +353,28 @@ mod tests {
             let mut kept = Vec::new();
             drop(queue.take(max, &mut kept));
             assert_eq!(kept.len(), expected, "{max}");
+        }
+    }
+
+    #[test]
+    fn a_batch_takes_nothing_more_once_it_is_big() {
+        let big = |bytes: usize| {
+            let mut kept = call();
+            if let Ended::Operation(operation) = &mut kept.what
+                && let Some(trace) = &mut operation.trace
+            {
+                trace.captured.arguments = Some(vec![b' '; bytes].into());
+            }
+            kept
+        };
+        for (bytes, expected) in [(1, 5), (BATCH_BYTES / 2, 2), (BATCH_BYTES, 1)] {
+            let (queue, _registry) = queue(10, 16 << 20, 10);
+            for _ in 0..5 {
+                assert!(queue.push(big(bytes)));
+            }
+            let mut kept = Vec::new();
+            drop(queue.take(100, &mut kept));
+            assert_eq!(kept.len(), expected, "{bytes}");
         }
     }
 

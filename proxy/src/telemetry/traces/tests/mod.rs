@@ -1,5 +1,6 @@
 //! What ended in, decisions and spans out.
 
+pub(in crate::telemetry) mod examples;
 mod orphans;
 mod sampling;
 mod spans;

@@ -14,7 +14,7 @@ use super::super::{Compression, Headers, Protocol, Settings};
 use super::collector::{Act, Collector, until};
 use super::{BOTH, Rig, settings};
 use crate::clock;
-use crate::telemetry::traces::examples::{call, http};
+use crate::telemetry::traces::tests::examples::{call, http};
 use crate::telemetry::traces::{Ended, Kept, Queue, QueueLimits};
 
 /// Five spans are pushed; every request is answered by the plan, the last act of which goes on.

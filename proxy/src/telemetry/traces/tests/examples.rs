@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Decision, Ended, Kept};
+use super::super::{Decision, Ended, Kept};
 use crate::exchange::event::{
     Client, Direction, EndReason, HttpRecord, HttpTrace, Operation, OperationKind, Transport,
 };
