@@ -2,7 +2,8 @@
 //! are made, trace context.
 //!
 //! Read in this order: [`stack`] (what a request passes), [`server`] (who accepts and drives), [`inspect`] (how a copy
-//! is read), [`trace`] (what is written into a request, where that is asked for), [`forward`] (how the server is reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends).
+//! is read), [`trace`] (what is written into a request, where that is asked for), [`forward`] (how the server is
+//! reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends).
 //!
 //! What differs from a direct connection, and why:
 //! - Hop-by-hop headers end here (RFC 9110 §7.6.1): `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`,

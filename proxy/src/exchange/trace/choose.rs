@@ -2,6 +2,7 @@
 
 use super::incoming::Context;
 use super::{Link, LinkReason, Trace, Trust};
+use crate::protocol::traceparent::TraceParent;
 
 /// A span's place among the contexts that came.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,7 +32,7 @@ impl Choice {
 
     /// Whether this span is in it already.
     fn has(&self, context: &Context) -> bool {
-        let here = |span: &crate::protocol::traceparent::TraceParent| {
+        let here = |span: &TraceParent| {
             (span.trace_id, span.span_id) == (context.parent.trace_id, context.parent.span_id)
         };
         self.parent.as_ref().is_some_and(|parent| here(&parent.parent))
@@ -64,7 +65,6 @@ pub(in super::super) fn choose(meta: Option<Context>, current: Option<Context>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::traceparent::TraceParent;
 
     /// `7.5` is span 5 of trace 7, made elsewhere; `+7.5` is our own HTTP span; `-` is none.
     fn context(text: &str) -> Option<Context> {

@@ -13,21 +13,22 @@
 //! # The HTTP span
 //!
 //! An HTTP exchange has a span of its own, made only where no single operation stands for it: when it has no operation
-//! of the client at all, when the messages are elements of a batch, and when the head had to be sent before the message was
-//! read. It then takes the place of the HTTP request's context above, and the head carries its context. Whatever the
+//! of the client at all, when the messages are elements of a batch, and when the head had to be sent before the message
+//! was read. It then takes the place of the HTTP request's context above, and the head carries its context. Whatever the
 //! client's contexts are worth, it is ours: under [`Trust::Link`] it is the root, with the client's context as a link.
 //! Where nothing is written ([`Propagate::Off`]) it does not matter when the head goes.
 //!
 //! # Parents that are exported for certain
 //!
-//! A span that failed is exported even where the one above it is not. A span of ours is therefore the parent of another one
-//! only if it is announced as sampled, for then it is exported whatever comes. Else its own parent and links take its
+//! A span that failed is exported even where the one above it is not. A span of ours is therefore the parent of another
+//! one only if it is announced as sampled, for then it is exported whatever comes. Else its own parent and links take its
 //! place, the trace stays the same, and it becomes a link: what is exported never hangs below what is not.
 //!
 //! # What no HTTP exchange of the client asks for
 //!
-//! Both by the rule above: a task's span is a child of its request's SERVER span. A request of the server is a child of what its `_meta` says,
-//! else of the CLIENT span of the only call that is open on the POST that brought it, else a root.
+//! Both by the rule above: a task's span is a child of its request's SERVER span. A request of the server is a child of
+//! what its `_meta` says, else of the CLIENT span of the only call that is open on the POST that brought it, else a
+//! root.
 
 mod begin;
 mod choose;

@@ -1,7 +1,7 @@
 //! From what was kept to spans, on the exporter's thread (otel-mcp.md §2, §4, §6, §7).
 //!
-//! An operation of the client is a SERVER span, with a CLIENT child once it went on to the server; a request of the server
-//! is one CLIENT span, a task one INTERNAL span, an HTTP exchange one SERVER span. What they say is in `operation.rs`
+//! An operation of the client is a SERVER span, with a CLIENT child once it went on to the server; a request of the
+//! server is one CLIENT span, a task one INTERNAL span, an HTTP exchange one SERVER span. What they say is in `operation.rs`
 //! and `http.rs`.
 
 use std::borrow::Cow;

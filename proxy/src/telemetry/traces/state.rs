@@ -1,6 +1,6 @@
 //! The part of `tracestate` that tells of sampling, and the list as the exporter's library takes it.
 
-use opentelemetry::trace::TraceState as Exported;
+use opentelemetry::trace::TraceState as ExportedState;
 
 use crate::exchange::trace::Trace;
 use crate::protocol::sampling::{Randomness, Threshold};
@@ -15,7 +15,7 @@ pub(super) fn randomness(trace: &Trace) -> Randomness {
 
 /// The list of spans that were kept for this reason: as the parent gave it when that decided, else with the threshold
 /// by which they were kept. Failed and slow ones stand for themselves: all of them are kept, whatever chance says.
-pub(super) fn of_kept(trace: &Trace, decision: Decision, sampling: &Sampling) -> Exported {
+pub(super) fn of_kept(trace: &Trace, decision: Decision, sampling: &Sampling) -> ExportedState {
     let threshold = match decision {
         Decision::Parent => return of_link(trace.state.as_ref()),
         Decision::Ratio => sampling.threshold,
@@ -26,17 +26,17 @@ pub(super) fn of_kept(trace: &Trace, decision: Decision, sampling: &Sampling) ->
 }
 
 /// The list of a context that others gave.
-pub(super) fn of_link(state: Option<&TraceState>) -> Exported {
-    state.map_or(Exported::NONE, |state| exported(state.as_str()))
+pub(super) fn of_link(state: Option<&TraceState>) -> ExportedState {
+    state.map_or(ExportedState::NONE, |state| exported(state.as_str()))
 }
 
 /// The library knows the keys of Level 1 only: members that it refuses are left out, not the others with them.
-fn exported(text: &str) -> Exported {
+fn exported(text: &str) -> ExportedState {
     let members = text.split(',').filter_map(|member| member.split_once('='));
-    let known = |member: &(&str, &str)| Exported::from_key_value([*member]).is_ok();
+    let known = |member: &(&str, &str)| ExportedState::from_key_value([*member]).is_ok();
     // Nearly always it knows them all.
-    Exported::from_key_value(members.clone())
-        .or_else(|_| Exported::from_key_value(members.filter(known)))
+    ExportedState::from_key_value(members.clone())
+        .or_else(|_| ExportedState::from_key_value(members.filter(known)))
         .unwrap_or_default()
 }
 
