@@ -31,7 +31,7 @@ use crate::http::trace::{self, TraceLayer};
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::ExportError;
 
-use self::traces::{Begun, Traces};
+use self::traces::{DrainStart, Traces};
 
 /// How often expiry and the windows of telemetry are looked after.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -88,7 +88,7 @@ struct App {
     trace: trace::Settings,
     telemetry: Telemetry,
     traces: Option<Traces>,
-    begun: Begun,
+    drain_start: DrainStart,
 }
 
 impl App {
@@ -115,8 +115,8 @@ impl App {
         let payload_of = config.traces.as_ref().and_then(|traces| traces.spans.capture.tools());
         let settings = exchange::Settings { trace: context, payload_of, ..exchange::Settings::default() };
         let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
-        let begun = Begun::default();
-        Ok(Self { config, server, admin, connector, drain, exchange, trace, telemetry, traces, begun })
+        let drain_start = DrainStart::default();
+        Ok(Self { config, server, admin, connector, drain, exchange, trace, telemetry, traces, drain_start })
     }
 
     /// Serves until the drain is over. Traffic has threads of its own; the admin port, the signals and the upkeep
@@ -131,7 +131,7 @@ impl App {
             drain: self.drain.clone(),
             exchange: self.exchange.clone(),
             telemetry: self.telemetry.clone(),
-            begun: self.begun.clone(),
+            drain_start: self.drain_start.clone(),
         };
         let control = std::thread::Builder::new()
             .name("control".to_owned())
@@ -160,7 +160,7 @@ impl App {
         self.telemetry.upkeep(clock::now());
         // Now nothing more can end; counters are served until the last spans are gone.
         if let Some(traces) = traces {
-            traces.stop(self.begun.flush(drain_time, clock::now()));
+            traces.stop(self.drain_start.flush(drain_time, clock::now()));
         }
         // A dropped sender stops the control thread just as well.
         drop(stop);
@@ -180,7 +180,7 @@ struct Control {
     drain: Drain,
     exchange: Exchange,
     telemetry: Telemetry,
-    begun: Begun,
+    drain_start: DrainStart,
 }
 
 impl Control {
@@ -189,7 +189,11 @@ impl Control {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
         runtime.block_on(async move {
-            let shutdown = Shutdown { drain: self.drain, readiness: Readiness::default(), begun: self.begun };
+            let shutdown = Shutdown {
+                drain: self.drain,
+                readiness: Readiness::default(),
+                drain_start: self.drain_start,
+            };
             shutdown.readiness.change(true);
             let state = AdminState {
                 telemetry: self.telemetry.clone(),
@@ -232,14 +236,14 @@ async fn upkeep(exchange: Exchange, telemetry: Telemetry) {
 struct Shutdown {
     drain: Drain,
     readiness: Readiness,
-    begun: Begun,
+    drain_start: DrainStart,
 }
 
 impl Shutdown {
     /// No traffic is welcome any more, what is open may finish. Further calls change nothing.
     fn begin(&self, cause: &str) {
         self.readiness.change(false);
-        self.begun.set(clock::now());
+        self.drain_start.set(clock::now());
         if !self.drain.started() {
             info!(cause, "draining");
         }

@@ -20,9 +20,9 @@ const LEAST_FLUSH: Duration = Duration::from_secs(1);
 
 /// When the drain began, known to all who may begin it.
 #[derive(Clone, Default)]
-pub(super) struct Begun(Arc<OnceLock<Instant>>);
+pub(super) struct DrainStart(Arc<OnceLock<Instant>>);
 
-impl Begun {
+impl DrainStart {
     /// It begins; only the first call counts.
     pub(super) fn set(&self, now: Instant) {
         self.0.get_or_init(|| now);
@@ -103,14 +103,14 @@ mod tests {
     #[test]
     fn the_last_spans_get_what_the_drain_left_within_bounds() {
         let start = crate::clock::now();
-        let begun = Begun::default();
+        let drain_start = DrainStart::default();
         let seconds = Duration::from_secs;
-        assert_eq!(begun.flush(seconds(25), start + seconds(100)), FLUSH);
-        begun.set(start);
-        begun.set(start + seconds(9));
+        assert_eq!(drain_start.flush(seconds(25), start + seconds(100)), FLUSH);
+        drain_start.set(start);
+        drain_start.set(start + seconds(9));
         for (spent, expected) in [(0, 5), (20, 5), (22, 3), (24, 1), (25, 1), (100, 1)] {
-            assert_eq!(begun.flush(seconds(25), start + seconds(spent)), seconds(expected), "{spent}");
+            assert_eq!(drain_start.flush(seconds(25), start + seconds(spent)), seconds(expected), "{spent}");
         }
-        assert_eq!(begun.flush(seconds(2), start), seconds(2));
+        assert_eq!(drain_start.flush(seconds(2), start), seconds(2));
     }
 }
