@@ -11,7 +11,7 @@ use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
 use crate::protocol::version::{Era, Version};
 
-use super::trace::{Carrier, NotPropagated, Trace};
+use super::trace::{Carrier, NotWritten, Trace};
 
 /// Something that happened and is to be recorded. Emitted once each, in the order of their instants per exchange.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub enum Event {
     /// A trace context was there and is none; only where traces are made.
     ContextMalformed(Carrier),
     /// A message went on without our context in it.
-    NotPropagated(NotPropagated),
+    NotWritten(NotWritten),
 }
 
 /// Where events go. Called on the traffic path: must not block, wait or fail.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use metrics::{Counter, Gauge};
 
 use crate::exchange::event::NotInspected;
-use crate::exchange::trace::{Carrier, NotPropagated};
+use crate::exchange::trace::{Carrier, NotWritten};
 use crate::fault::Fault;
 use crate::protocol::message::Finding;
 use crate::protocol::method::Method;
@@ -164,7 +164,7 @@ pub(super) struct Metrics {
     not_inspected: [Counter; NotInspected::ALL.len()],
     findings: [Counter; Finding::ALL.len()],
     malformed_contexts: [Counter; Carrier::ALL.len()],
-    not_propagated: [Counter; NotPropagated::ALL.len()],
+    not_written: [Counter; NotWritten::ALL.len()],
     /// `mcp_proxy_unknown_tool_calls_total`
     pub unknown_tool_calls: Counter,
     /// `mcp_proxy_unmatched_messages_total`
@@ -203,8 +203,8 @@ impl Metrics {
             malformed_contexts: Carrier::ALL.map(|carrier| {
                 registry.counter(Metric::MalformedContexts, &[(label::CARRIER, carrier.as_str())])
             }),
-            not_propagated: NotPropagated::ALL
-                .map(|reason| registry.counter(Metric::NotPropagated, &[(label::REASON, reason.as_str())])),
+            not_written: NotWritten::ALL
+                .map(|reason| registry.counter(Metric::NotWritten, &[(label::REASON, reason.as_str())])),
             unknown_tool_calls: registry.counter(Metric::UnknownToolCalls, &[]),
             unmatched: registry.counter(Metric::UnmatchedMessages, &[]),
             inflight: registry.gauge(Metric::InflightOperations, &[]),
@@ -454,8 +454,8 @@ impl Metrics {
     }
 
     /// Counts a message that our context was not written into.
-    pub(super) fn count_not_propagated(&self, reason: NotPropagated) {
-        self.not_propagated[reason as usize].increment(1);
+    pub(super) fn count_not_written(&self, reason: NotWritten) {
+        self.not_written[reason as usize].increment(1);
     }
 
     /// Counts an oddity.

@@ -284,7 +284,7 @@ metrics! {
         "Requests seen whose end was not seen yet.";
     MalformedContexts = "mcp_proxy_trace_context_malformed_total", Kind::Counter,
         "Trace contexts of clients that were there and could not be read, by where they stood (header, meta).";
-    NotPropagated = "mcp_proxy_trace_context_not_written_total", Kind::Counter,
+    NotWritten = "mcp_proxy_trace_context_not_written_total", Kind::Counter,
         "Messages that went on without our trace context in their _meta though --propagate full asks for it, by reason.";
     TraceDecisions = "mcp_proxy_trace_decisions_total", Kind::Counter,
         "Ended operations and HTTP exchanges by what was decided about their spans: kept (parent, error, slow, ratio), or not (unsampled, storm).";

@@ -49,7 +49,7 @@ impl Inner {
             Event::Finding(finding) => metrics.count_finding(finding),
             Event::Unmatched => metrics.unmatched.increment(1),
             Event::ContextMalformed(carrier) => metrics.count_malformed_context(carrier),
-            Event::NotPropagated(reason) => metrics.count_not_propagated(reason),
+            Event::NotWritten(reason) => metrics.count_not_written(reason),
         }
     }
 

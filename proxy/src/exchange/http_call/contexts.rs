@@ -12,8 +12,8 @@ use super::super::connection::Connection;
 use super::super::core::Core;
 use super::super::event::{Direction, Event, HttpTrace, NotInspected};
 use super::super::trace::{
-    Carrier, Choice, Context, Incoming, LinkReason, NotPropagated, Outgoing, Propagate, Room, Settings,
-    Trace, Trust, choose, uri,
+    Carrier, Choice, Context, Incoming, LinkReason, NotWritten, Outgoing, Propagate, Room, Settings, Trace,
+    Trust, choose, uri,
 };
 use super::{HttpCall, HttpMethod, RequestHead};
 
@@ -30,7 +30,7 @@ pub(super) struct Contexts {
     forwarded: Option<Instant>,
     edits: Vec<Edit>,
     first_event: Option<Instant>,
-    sealed: Option<NotPropagated>,
+    sealed: Option<NotWritten>,
     http_version: &'static str,
     /// The path without the query, capped.
     path: CompactString,
@@ -122,15 +122,15 @@ impl Contexts {
         let why = if self.sealed.is_some() {
             self.sealed
         } else if self.forwarded.is_some() {
-            Some(NotPropagated::TooLarge)
+            Some(NotWritten::TooLarge)
         } else if message.findings.contains(Finding::NotVersion2) {
-            Some(NotPropagated::NotVersion2)
+            Some(NotWritten::NotVersion2)
         } else {
             let state = context.state.as_ref();
-            splice::write(message, &context.parent, state, &mut self.edits).err().map(NotPropagated::from)
+            splice::write(message, &context.parent, state, &mut self.edits).err().map(NotWritten::from)
         };
         if let Some(why) = why {
-            core.emit(Event::NotPropagated(why));
+            core.emit(Event::NotWritten(why));
         }
     }
 }
@@ -219,14 +219,14 @@ impl HttpCall {
     pub(super) fn unread_context(&self, reason: NotInspected) {
         let Some(contexts) = &self.contexts else { return };
         let why = match reason {
-            NotInspected::TooLarge => NotPropagated::TooLarge,
-            NotInspected::Memory => NotPropagated::Memory,
-            NotInspected::Encoding => NotPropagated::Encoded,
+            NotInspected::TooLarge => NotWritten::TooLarge,
+            NotInspected::Memory => NotWritten::Memory,
+            NotInspected::Encoding => NotWritten::Encoded,
             // That was no message.
             NotInspected::Malformed | NotInspected::TableFull | NotInspected::Internal => return,
         };
         if self.core.settings.trace.as_ref().is_some_and(|settings| settings.propagate == Propagate::Full) {
-            self.core.emit(Event::NotPropagated(contexts.sealed.unwrap_or(why)));
+            self.core.emit(Event::NotWritten(contexts.sealed.unwrap_or(why)));
         }
     }
 

@@ -263,7 +263,7 @@ fn told(settings: Settings, start: Instant, seed: u64) -> Vec<String> {
                 Some(format!("{:?}", Operation { trace: None, repeated: false, ..*operation }))
             }
             Event::HttpEnded(record) => Some(format!("{:?}", HttpRecord { trace: None, ..record })),
-            Event::Catalogue(_) | Event::ContextMalformed(_) | Event::NotPropagated(_) => None,
+            Event::Catalogue(_) | Event::ContextMalformed(_) | Event::NotWritten(_) => None,
             other => Some(format!("{other:?}")),
         })
         .collect();

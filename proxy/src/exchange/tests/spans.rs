@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::exchange::Settings;
 use crate::exchange::event::{Event, HttpRecord};
 use crate::exchange::trace::{
-    self, ContextHeaders, Ids, Link, NotPropagated, Outgoing, Propagate, Trace, Trust,
+    self, ContextHeaders, Ids, Link, NotWritten, Outgoing, Propagate, Trace, Trust,
 };
 use crate::protocol::sampling::Threshold;
 use crate::protocol::traceparent::{TraceParent, TraceState};
@@ -46,7 +46,7 @@ pub(super) fn contexts_of<T>(words: &[&str], with: impl FnOnce(ContextHeaders<'_
     let (parents, states, sealed) = (all("traceparent"), all("tracestate"), all("sealed"));
     let sealed = sealed
         .first()
-        .map(|name| NotPropagated::ALL.into_iter().find(|reason| reason.as_str() == name).expect("a reason"));
+        .map(|name| NotWritten::ALL.into_iter().find(|reason| reason.as_str() == name).expect("a reason"));
     with(ContextHeaders {
         traceparent: parents.iter().map(String::as_bytes).collect(),
         tracestate: states.iter().map(String::as_bytes).collect(),

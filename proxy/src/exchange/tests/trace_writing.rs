@@ -112,7 +112,7 @@ fn every_message_carries_the_context_of_its_own_span_to_the_server() {
                    0 A > {"jsonrpc":"2.0","id":1,"method":"ping","params":[]}
                    0 A forward
                    1 A end client"#,
-                "not propagated: no_object
+                "not written: no_object
                  A sends 1.3.02
                  ping abandoned 0..1 | 1: 2 > 3 flags 02 forwarded 0",
             ),
@@ -143,8 +143,8 @@ fn messages_that_cannot_carry_a_context_are_counted() {
                  1 A < 200 json
                  1 A < result 1
                  1 A end complete",
-                "not propagated: signed
-                 not propagated: signed
+                "not written: signed
+                 not written: signed
                  unmatched
                  A sends 1.2.02
                  notification notifications/progress success 0..1 | 1: 5 > 6 flags 02 \
@@ -161,7 +161,7 @@ fn messages_that_cannot_carry_a_context_are_counted() {
                  1 A < result 1
                  1 A end complete",
                 "A sends 1.2.02
-                 not propagated: too_large
+                 not written: too_large
                  tools/call a success 0..1 | 1: 3 > 4 flags 02 link 1.2.02 UnsampledParent forwarded 0
                  http POST 200 | 1: 2 flags 02 forwarded 0",
             ),
@@ -182,7 +182,7 @@ fn body_that_is_not_read_counts_as_one_message_that_cannot() {
                  1 A < 202 other
                  1 A end complete",
                 "not inspected: encoding
-                 not propagated: encoded
+                 not written: encoded
                  A sends 1.2.02
                  http POST 202 | 1: 2 flags 02 forwarded 0",
             ),
@@ -195,7 +195,7 @@ fn body_that_is_not_read_counts_as_one_message_that_cannot() {
                  1 A end complete",
                 "A sends 1.2.02
                  not inspected: too_large
-                 not propagated: too_large
+                 not written: too_large
                  http POST 202 | 1: 2 flags 02 forwarded 0",
             ),
             (

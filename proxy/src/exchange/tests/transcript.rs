@@ -271,7 +271,7 @@ impl Player {
             Event::Finding(finding) => format!("finding {}", finding.as_str()),
             Event::Unmatched => "unmatched".to_owned(),
             Event::ContextMalformed(carrier) => format!("malformed context in {}", carrier.as_str()),
-            Event::NotPropagated(reason) => format!("not propagated: {}", reason.as_str()),
+            Event::NotWritten(reason) => format!("not written: {}", reason.as_str()),
         })
     }
 

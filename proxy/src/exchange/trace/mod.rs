@@ -208,7 +208,7 @@ pub struct ContextHeaders<'a> {
     /// `tracestate`, in the order of the lines.
     pub tracestate: Vec<&'a [u8]>,
     /// Why the body must not be written into, whatever it holds.
-    pub sealed: Option<NotPropagated>,
+    pub sealed: Option<NotWritten>,
     /// The version of HTTP in the conventions' spelling: `1.0`, `1.1`, `2`.
     pub http_version: &'static str,
 }
@@ -249,7 +249,7 @@ impl Carrier {
 
 /// Why a message went on without our context in its `_meta` ([`Propagate::Full`] only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NotPropagated {
+pub enum NotWritten {
     /// The body has a content coding.
     Encoded,
     /// A header holds a digest of the body.
@@ -270,7 +270,7 @@ pub enum NotPropagated {
     Memory,
 }
 
-impl NotPropagated {
+impl NotWritten {
     /// All reasons.
     pub const ALL: [Self; 9] = [
         Self::Encoded,
@@ -301,7 +301,7 @@ impl NotPropagated {
     }
 }
 
-impl From<Unwritable> for NotPropagated {
+impl From<Unwritable> for NotWritten {
     fn from(why: Unwritable) -> Self {
         match why {
             Unwritable::DuplicateKey => Self::DuplicateKey,

@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, EXPECT};
 use http::{HeaderMap, HeaderName, Version};
 
-use crate::exchange::trace::{ContextHeaders, NotPropagated};
+use crate::exchange::trace::{ContextHeaders, NotWritten};
 
 /// What the head says, but for [`seal`]. Only asked where traces are made.
 pub(super) fn of(headers: &HeaderMap, version: Version) -> ContextHeaders<'_> {
@@ -18,9 +18,9 @@ pub(super) fn of(headers: &HeaderMap, version: Version) -> ContextHeaders<'_> {
     context
 }
 
-/// What speaks against a change of the body; of several reasons the first in the order of [`NotPropagated::ALL`].
+/// What speaks against a change of the body; of several reasons the first in the order of [`NotWritten::ALL`].
 /// `room` is false when there is no memory to read the body ahead. Only asked where messages are written into.
-pub(super) fn seal(headers: &HeaderMap, room: bool) -> Option<NotPropagated> {
+pub(super) fn seal(headers: &HeaderMap, room: bool) -> Option<NotWritten> {
     let mut seals = Seals { memory: !room, ..Seals::default() };
     for (name, value) in headers {
         seals.look_at(name, value.as_bytes());
@@ -74,13 +74,13 @@ impl Seals {
         self.digested |= !signed && is_digest(name);
     }
 
-    fn reason(&self) -> Option<NotPropagated> {
+    fn reason(&self) -> Option<NotWritten> {
         let reasons = [
-            (self.encoded, NotPropagated::Encoded),
-            (self.digested, NotPropagated::Digested),
-            (self.signed, NotPropagated::Signed),
-            (self.expects, NotPropagated::Expects),
-            (self.memory, NotPropagated::Memory),
+            (self.encoded, NotWritten::Encoded),
+            (self.digested, NotWritten::Digested),
+            (self.signed, NotWritten::Signed),
+            (self.expects, NotWritten::Expects),
+            (self.memory, NotWritten::Memory),
         ];
         reasons.into_iter().find_map(|(holds, reason)| holds.then_some(reason))
     }
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn what_speaks_against_a_change_of_the_body() {
-        use NotPropagated::{Digested, Encoded, Expects, Memory, Signed};
-        let cases: &[(Lines, Option<NotPropagated>)] = &[
+        use NotWritten::{Digested, Encoded, Expects, Memory, Signed};
+        let cases: &[(Lines, Option<NotWritten>)] = &[
             (&[], None),
             (&[("content-encoding", "identity")], None),
             (&[("content-encoding", "")], None),
