@@ -163,7 +163,7 @@ pub mod attribute {
     pub const SESSION_HASH: &str = "mcp.proxy.session.hash";
     /// Whether the same call was made shortly before; absent if not.
     pub const REPEATED: &str = "mcp.proxy.repeated";
-    /// Whether the server asked the client something meanwhile; absent if not.
+    /// Whether the server asked the client something meanwhile that a human or a model may have to answer; absent if not.
     pub const WAITED_FOR_CLIENT: &str = "mcp.proxy.waited_for_client";
     /// Bytes of all content of a tool's result.
     pub const CONTENT_BYTES: &str = "mcp.proxy.content.bytes";

@@ -28,6 +28,8 @@ pub(super) struct Contexts {
     /// The first operation.
     first: Option<First>,
     forwarded: Option<Instant>,
+    /// For the messages read before the request went on. Later ones are not written into, so that what is held of a
+    /// body bounds them.
     edits: Vec<Edit>,
     first_event: Option<Instant>,
     sealed: Option<NotWritten>,

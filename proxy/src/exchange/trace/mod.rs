@@ -108,7 +108,7 @@ pub struct Trace {
     pub parent: Option<Parent>,
     /// The vendors' members of the trace, as the parent gave them.
     pub state: Option<TraceState>,
-    /// Other contexts that came with it.
+    /// Other contexts that came with it: two of the client, one of the HTTP span, one of the span above, at most.
     pub links: Vec<Link>,
     /// When the request went on towards the server.
     pub forwarded: Option<Instant>,

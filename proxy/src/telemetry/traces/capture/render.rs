@@ -161,6 +161,9 @@ mod tests {
         ] {
             assert_eq!(render(&value, longest, most), expected, "{value}");
         }
+        let key = |length: usize| "k".repeat(length);
+        let shown = render(&json!({ key(LONGEST_KEY + 1): 1 }), 1000, 1000);
+        assert_eq!(shown, format!("{{\"{}…\":1}}", key(LONGEST_KEY)));
     }
 
     proptest! {
