@@ -5,7 +5,7 @@ mod json_documents;
 mod json_oracle;
 
 use mcp_tap::protocol::fingerprint::fingerprint;
-use mcp_tap::protocol::message::{Document, Message, limits};
+use mcp_tap::protocol::message::{Captured, Document, Message, limits};
 use mcp_tap::protocol::scan::{Captures, Scanner};
 use mcp_tap::protocol::splice::{Place, Places, Span};
 use mcp_tap::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
@@ -31,6 +31,7 @@ fn scan<'a>(
 ) -> (Vec<Message>, Document) {
     let mut scanner = Scanner::new(limit);
     scanner.capture(captures);
+    scanner.places(true);
     let mut messages = Vec::new();
     for chunk in chunks {
         scanner.feed(chunk, &mut |message| messages.push(message));
@@ -92,8 +93,12 @@ proptest! {
         let (some, _) = scan(pieces(text.as_bytes(), &cuts), u64::MAX, captures);
         let fits = |length: usize, limit: usize| limit > 0 && length <= limit;
         for (mut message, kept) in all.into_iter().zip(some) {
-            message.captured.arguments = message.captured.arguments.filter(|text| fits(text.len(), captures.arguments));
-            message.captured.result = message.captured.result.filter(|text| fits(text.len(), captures.result));
+            message.captured = message.captured.map(|both| *both).and_then(|Captured { arguments, result }| {
+                let arguments = arguments.filter(|text| fits(text.len(), captures.arguments));
+                let result = result.filter(|text| fits(text.len(), captures.result));
+                let is_kept = arguments.is_some() || result.is_some();
+                is_kept.then(|| Box::new(Captured { arguments, result }))
+            });
             prop_assert_eq!(message, kept, "{}", text);
         }
     }
@@ -118,7 +123,9 @@ proptest! {
         }
         let whole = scan([bytes.as_slice()], limit, captures);
         for message in &whole.0 {
-            places_are_in(&bytes, &message.places);
+            if let Some(places) = &message.places {
+                places_are_in(&bytes, places);
+            }
         }
         prop_assert_eq!(&whole, &scan(pieces(&bytes, &cuts), limit, captures), "{}", bytes.escape_ascii());
         prop_assert_eq!(&whole, &scan(bytes.chunks(1), limit, captures), "{}", bytes.escape_ascii());

@@ -443,7 +443,8 @@ fn payload_is_kept_up_to_the_limit_and_only_on_demand() {
         for chunk in text.as_bytes().chunks(size) {
             scanner.feed(chunk, &mut |message| {
                 assert_eq!(message.params.arguments.is_some(), message.method.is_some());
-                let captured_now = [message.captured.arguments, message.captured.result];
+                let kept = message.captured.map(|kept| *kept).unwrap_or_default();
+                let captured_now = [kept.arguments, kept.result];
                 captured.extend(
                     captured_now.map(|text| text.map(|text| String::from_utf8_lossy(&text).into_owned())),
                 );

@@ -18,6 +18,7 @@ fn scan(text: impl AsRef<str>) -> Vec<Message> {
     let text = text.as_ref();
     let run = |size: usize| {
         let mut scanner = Scanner::new(u64::MAX);
+        scanner.places(true);
         let mut messages = Vec::new();
         text.as_bytes()
             .chunks(size)
@@ -287,7 +288,7 @@ fn places_are_counted_from_the_first_byte_of_the_document() {
             twice: false,
         };
         let message = one(text);
-        assert_eq!(message.places, places, "{text}");
+        assert_eq!(message.places.as_deref(), Some(&places), "{text}");
         assert!(!message.batched);
         let messages = scan(format!("[1,{text}]").replace('\u{feff}', ""));
         assert!(messages.iter().all(|message| message.batched));
@@ -295,11 +296,35 @@ fn places_are_counted_from_the_first_byte_of_the_document() {
 }
 
 #[test]
+fn places_are_noted_only_on_demand() {
+    let text = r#"{"method":"m","params":{"_meta":{"traceparent":null},"_meta":{"traceparent":[1]}},"params":{"_meta":{"traceparent":17}}}"#;
+    let mut scanner = Scanner::new(u64::MAX);
+    let mut places = Vec::new();
+    for wanted in [false, true, false] {
+        scanner.places(wanted);
+        // A broken document between them changes nothing about it.
+        for document in [text, "{]", text] {
+            scanner.feed(document.as_bytes(), &mut |message| {
+                assert!(message.params.meta.odd_traceparent);
+                places.push(message.places.is_some());
+                if !wanted {
+                    let written = splice::write(&message, &PARENT, None, &mut Vec::new());
+                    assert_eq!(written, Err(Unwritable::NoObject));
+                }
+            });
+            scanner.finish();
+        }
+    }
+    assert_eq!(places, [false, false, true, true, false, false]);
+}
+
+#[test]
 fn values_that_hold_no_members_have_no_place_for_context() {
     for value in ["null", "[]", "\"x\"", "1", "true"] {
-        let params = one(format!(r#"{{"method":"m","params":{value}}}"#)).places;
+        let params = one(format!(r#"{{"method":"m","params":{value}}}"#)).places.expect("asked for");
         assert_eq!((params.params, params.meta), (Place::Other, Place::Absent), "{value}");
-        let meta = one(format!(r#"{{"method":"m","params":{{"_meta":{value}}}}}"#)).places;
+        let meta =
+            one(format!(r#"{{"method":"m","params":{{"_meta":{value}}}}}"#)).places.expect("asked for");
         assert_eq!(meta.meta, Place::Other, "{value}");
     }
 }
@@ -309,7 +334,7 @@ fn answers_have_no_place_for_context() {
     for members in
         [r#""id":1,"result":{"_meta":{}}"#, r#""id":1,"error":{},"params":{"_meta":{}}"#, r#""params":{}"#]
     {
-        assert_eq!(one(format!("{{{members}}}")).places, Places::default(), "{members}");
+        assert_eq!(one(format!("{{{members}}}")).places, None, "{members}");
     }
 }
 
@@ -326,7 +351,8 @@ fn only_equal_keys_on_the_way_to_the_context_count_for_it() {
         (r#""method":"m","params":{"_meta":{"other":1,"other":2},"arguments":{"_meta":1,"_meta":2}}"#, false),
     ];
     for (members, expected) in cases {
-        assert_eq!(one(format!("{{{members}}}")).places.twice, expected, "{members}");
+        let places = one(format!("{{{members}}}")).places.expect("asked for");
+        assert_eq!(places.twice, expected, "{members}");
     }
 }
 
@@ -372,7 +398,11 @@ proptest! {
         for (message, value) in scan(&text).iter().zip(&mut values) {
             let mut after = value.clone();
             let wanted = match message.kind {
-                MessageKind::Request | MessageKind::Notification if message.places.twice => Err(Unwritable::DuplicateKey),
+                MessageKind::Request | MessageKind::Notification
+                    if message.places.as_ref().is_some_and(|places| places.twice) =>
+                {
+                    Err(Unwritable::DuplicateKey)
+                }
                 MessageKind::Request | MessageKind::Notification => {
                     expected(&mut after, &parent.to_string(), written.as_deref())
                 }

@@ -1,15 +1,16 @@
 //! One small tool call: in the exchange core, in the recorder, and from the request's head to the last byte of the
 //! response through the inspecting layer, over a server in memory.
 //!
-//! 2026-11-22, x86-64, Rust 1.95, glibc's allocator (a bench has that, the program jemalloc):
+//! 2026-11-22, x86-64, Rust 1.95, glibc's allocator (a bench has that, the program jemalloc); before is the first
+//! version of this bench (b47a7f2), which knew nothing of traces:
 //!
-//! | case | instructions |
-//! | --- | --- |
-//! | exchange/modern_call | 4 412 |
-//! | exchange/legacy_call | 5 981 |
-//! | record/call | 1 863 |
-//! | path/modern_call | 24 793 |
-//! | path/legacy_call | 26 141 |
+//! | case | before | now |
+//! | --- | --- | --- |
+//! | exchange/modern_call | 4 412 | 5 023 |
+//! | exchange/legacy_call | 5 981 | 6 603 |
+//! | record/call | 1 863 | 2 006 |
+//! | path/modern_call | 24 793 | 26 578 |
+//! | path/legacy_call | 26 141 | 28 438 |
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
@@ -94,9 +95,12 @@ impl Sink for Last {
     }
 }
 
-pub(crate) fn scan(json: &str) -> Message {
+/// With `places`: as where contexts are written.
+pub(crate) fn scan(json: &str, places: bool) -> Message {
     let mut messages = Vec::new();
-    Scanner::new(1 << 20).feed(json.as_bytes(), &mut |message| messages.push(message));
+    let mut scanner = Scanner::new(1 << 20);
+    scanner.places(places);
+    scanner.feed(json.as_bytes(), &mut |message| messages.push(message));
     messages.remove(0)
 }
 
@@ -108,7 +112,7 @@ fn exchange(iterations: u32, client: &Client) {
 
 pub(crate) fn tell(exchange: &Exchange, iterations: u32, client: &Client) {
     let connection = exchange.connection();
-    let (request, response) = (scan(client.request), scan(RESPONSE));
+    let (request, response) = (scan(client.request, false), scan(RESPONSE, false));
     let head = RequestHead {
         context: mcp_tap::exchange::trace::ContextHeaders::default(),
         method: HttpMethod::Post,

@@ -50,18 +50,19 @@ pub struct Message {
     pub findings: Findings,
     /// Whether it is an element of a batch.
     pub batched: bool,
-    /// Where it carries trace context, or can; only of requests and notifications.
-    pub places: Places,
-    /// What is kept of its payload, where the scanner was told to: see [`Captured`].
-    pub captured: Captured,
+    /// Where it carries trace context, or can; only of requests and notifications, and only where the scanner was told
+    /// to look. Boxed, as the payload is: messages are moved often, and most have neither.
+    pub places: Option<Box<Places>>,
+    /// What is kept of its payload, where the scanner was told to and there is some: see [`Captured`].
+    pub captured: Option<Box<Captured>>,
 }
 
 impl Message {
     /// Bytes of raw JSON text that it holds.
     #[must_use]
     pub fn held(&self) -> usize {
-        let Captured { arguments, result } = &self.captured;
-        [&self.answer.tools, arguments, result].into_iter().flatten().map(|text| text.len()).sum()
+        let captured = self.captured.as_ref().map_or([&None, &None], |held| [&held.arguments, &held.result]);
+        [&self.answer.tools].into_iter().chain(captured).flatten().map(|text| text.len()).sum()
     }
 }
 
@@ -180,6 +181,8 @@ pub struct Meta {
     pub related_task: Option<CompactString>,
     /// `traceparent` as it stands, when a string; its validity is for `traceparent.rs` to decide.
     pub traceparent: Option<CompactString>,
+    /// Whether `traceparent` is there and no string.
+    pub odd_traceparent: bool,
     /// `tracestate` as it stands, when a string.
     pub tracestate: Option<CompactString>,
 }
@@ -220,6 +223,19 @@ pub enum ResultType {
     Task,
     /// Any other value; clients treat it as invalid.
     Other,
+}
+
+impl ResultType {
+    /// Reads `result.resultType`.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Self {
+        match text {
+            b"complete" => Self::Complete,
+            b"input_required" => Self::InputRequired,
+            b"task" => Self::Task,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Bytes of a result's parts, as JSON text on the wire.
@@ -274,6 +290,21 @@ pub enum TaskStatus {
     Cancelled,
     /// Any other text.
     Other,
+}
+
+impl TaskStatus {
+    /// Reads a task's `status`.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Self {
+        match text {
+            b"working" => Self::Working,
+            b"input_required" => Self::InputRequired,
+            b"completed" => Self::Completed,
+            b"failed" => Self::Failed,
+            b"cancelled" => Self::Cancelled,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// One thing that is odd about a message; none of them stops it from being forwarded and counted.
@@ -356,4 +387,17 @@ pub enum Document {
     Malformed,
     /// It went over the scan limit; what came after was not read.
     TooLarge,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message is moved several times on its way, and those that are read without traces carry nothing for them.
+    #[test]
+    fn message_has_two_pointers_for_what_only_traces_need() {
+        type Read = (Option<RequestId>, Option<Method>, Params, Answer, u64, MessageKind, Findings, bool);
+        let (all, parts) = (size_of::<Message>(), size_of::<Read>());
+        assert!(all <= parts + 2 * size_of::<usize>(), "{all} bytes, {parts} without them");
+    }
 }

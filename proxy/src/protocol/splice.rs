@@ -70,7 +70,7 @@ pub struct Edit {
 pub enum Unwritable {
     /// A key on the way stands twice: which one counts is the server's secret.
     DuplicateKey,
-    /// `params` or `_meta` is there and no object.
+    /// `params` or `_meta` is there and no object, or the scanner was not told to look for places.
     NoObject,
 }
 
@@ -86,7 +86,8 @@ pub fn write(
     state: Option<&TraceState>,
     edits: &mut Vec<Edit>,
 ) -> Result<(), Unwritable> {
-    let Places { traceparent, tracestate, twice, .. } = message.places;
+    let Some(places) = message.places.as_deref() else { return Err(Unwritable::NoObject) };
+    let &Places { traceparent, tracestate, twice, .. } = places;
     if twice {
         return Err(Unwritable::DuplicateKey);
     }
@@ -96,7 +97,7 @@ pub fn write(
         traceparent.is_none().then_some(parent.as_slice()),
         (tracestate.is_none() && !state.is_empty()).then_some(state),
     );
-    let insertion = if missing == (None, None) { None } else { Some(insertion(&message.places, missing)?) };
+    let insertion = if missing == (None, None) { None } else { Some(insertion(places, missing)?) };
     let parent = traceparent.map(|span| replacement(span, quoted(&parent)));
     let state = tracestate
         .filter(|_| !has_state(message, state))

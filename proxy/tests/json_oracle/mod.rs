@@ -179,7 +179,7 @@ fn message(raw: &str, whole: &str, batched: bool) -> Message {
     if odd.long {
         findings.insert(Finding::TextCut);
     }
-    let places = if method.is_some() { places(&root, whole) } else { Places::default() };
+    let places = method.is_some().then(|| Box::new(places(&root, whole)));
     let size = raw.len() as u64;
     let captured = Captured {
         arguments: root
@@ -188,6 +188,7 @@ fn message(raw: &str, whole: &str, batched: bool) -> Message {
             .map(|both| both.raw.as_bytes().into()),
         result: root.get("result").map(|both| both.raw.as_bytes().into()),
     };
+    let captured = Some(captured).filter(|captured| *captured != Captured::default()).map(Box::new);
     Message { kind, id, method, params, answer, size, findings, batched, places, captured }
 }
 
@@ -238,6 +239,7 @@ fn params(both: &Both<'_>) -> Params {
             .get("io.modelcontextprotocol/related-task")
             .and_then(|task| task.kept("taskId", limits::TEXT)),
         traceparent: meta.kept("traceparent", limits::TEXT),
+        odd_traceparent: meta.get("traceparent").is_some_and(|parent| !parent.value.is_string()),
         tracestate: meta.kept("tracestate", limits::TEXT),
     });
     Params {

@@ -173,7 +173,7 @@ impl Core {
             let tool = draft.tool().is_some_and(|tool| self.payload.is_for(tool));
             if let Some(trace) = &mut draft.trace {
                 trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
-                let result = message.captured.result.take().filter(|_| tool);
+                let result = message.captured.take().filter(|_| tool).and_then(|captured| captured.result);
                 trace.keep(Captured { arguments: None, result }, &self.payload);
             }
         });

@@ -297,8 +297,8 @@ impl HttpCall {
 /// What is kept of the arguments on demand.
 fn arguments_of(message: &mut Message, room: &Room) -> Captured {
     let tool = message.params.name.as_deref().filter(|_| message.method == Some(Method::ToolsCall));
-    let arguments = message.captured.arguments.take().filter(|_| tool.is_some_and(|tool| room.is_for(tool)));
-    Captured { arguments, result: None }
+    let captured = message.captured.take().filter(|_| tool.is_some_and(|tool| room.is_for(tool)));
+    Captured { arguments: captured.and_then(|captured| captured.arguments), result: None }
 }
 
 /// The resource that a request is about; a `uri` in the parameters of other methods is payload.

@@ -21,6 +21,7 @@ pub(super) fn messages(text: &str) -> (Vec<Message>, Document) {
     let mut json: Vec<String> = text.split(" ; ").map(written_out).collect();
     let json = if json.len() == 1 && !batch { json.remove(0) } else { format!("[{}]", json.join(",")) };
     let mut scanner = Scanner::new(u64::MAX);
+    scanner.places(true);
     let mut messages = Vec::new();
     scanner.feed(json.as_bytes(), &mut |message| messages.push(message));
     (messages, scanner.finish())

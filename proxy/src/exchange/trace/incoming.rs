@@ -46,7 +46,7 @@ impl Incoming {
                 Self::read(text.as_bytes(), state.map(str::as_bytes))
             }
             // No text, but there.
-            None if message.places.traceparent.is_some() => Self::Malformed,
+            None if meta.odd_traceparent => Self::Malformed,
             None => Self::Absent,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::protocol::message::{Captured, Document, Message};
+use crate::protocol::message::{Document, Message};
 use crate::protocol::scan::{Captures, Scanner};
 use crate::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
 
@@ -109,6 +109,12 @@ impl Json {
     /// The same, that keeps payload.
     pub(super) fn capturing(mut self, captures: Captures) -> Self {
         self.scanner.capture(captures);
+        self
+    }
+
+    /// The same, that notes where trace context can be written.
+    pub(super) fn placing(mut self, places: bool) -> Self {
+        self.scanner.places(places);
         self
     }
 }
@@ -266,7 +272,7 @@ impl Parse for Events {
             scanner.keep_captures(keep);
         }
         if !keep {
-            self.waiting.iter_mut().for_each(|message| message.captured = Captured::default());
+            self.waiting.iter_mut().for_each(|message| message.captured = None);
         }
     }
 }

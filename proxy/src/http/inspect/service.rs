@@ -50,16 +50,17 @@ where
         let opened = guarded(|| {
             let at = clock::now();
             let mut head = head::request(&parts, settings.identity_header.as_ref());
+            let writes = exchange.writes_messages();
             if settings.contexts {
                 head.context = context::of(&parts.headers, parts.version);
-                if exchange.writes_messages() {
+                if writes {
                     let upper = body.size_hint().upper();
                     let needed = upper.map_or(HOLD_SIZE, |size| size.min(HOLD_SIZE as u64) as usize);
                     head.context.sealed = context::seal(&parts.headers, settings.memory.has_room(needed));
                 }
             }
             let handle = exchange.open(connection, &head, at);
-            let watch = watch::request(&handle, &parts.headers, body.is_end_stream(), settings, at);
+            let watch = watch::request(&handle, &parts.headers, body.is_end_stream(), writes, settings, at);
             handle.overhead(clock::now().saturating_duration_since(at));
             (handle, watch)
         });

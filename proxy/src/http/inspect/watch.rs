@@ -82,11 +82,13 @@ forward_to_handle! {
     fn trace_ids() -> Option<([u8; 16], [u8; 8])>;
 }
 
-/// The watch of a request body; `None` when there is nothing in it for us, which then was told already.
+/// The watch of a request body; `None` when there is nothing in it for us, which then was told already. `writes`:
+/// whether trace context is written into its messages.
 pub(super) fn request<L: Listener>(
     listener: &L,
     head: &http::HeaderMap,
     empty: bool,
+    writes: bool,
     settings: &Arc<Settings>,
     at: Instant,
 ) -> Option<Box<dyn Watch>> {
@@ -105,7 +107,7 @@ pub(super) fn request<L: Listener>(
     };
     // In requests only arguments stand, in responses only results.
     let captures = Captures { result: 0, ..settings.captures };
-    match reader(parser.capturing(captures), head, settings) {
+    match reader(parser.capturing(captures).placing(writes), head, settings) {
         Ok(reader) => Some(Box::new(RequestWatch {
             listener: listener.clone(),
             settings: Arc::clone(settings),

@@ -4,7 +4,7 @@
 use super::facts::{Facts, Shape};
 use super::path::Slot;
 use crate::protocol::fingerprint::Fingerprint;
-use crate::protocol::message::{Arguments, Captured, Finding, limits};
+use crate::protocol::message::{Arguments, Finding, limits};
 
 /// How many bytes of payload are kept on demand, as raw JSON text: of what is larger, nothing. 0 is the default and
 /// costs nothing.
@@ -112,7 +112,7 @@ impl Capture {
             }
             Slot::Result if self.wanted.result > 0 && self.keep => {
                 // An earlier one of the same key may have come to its chunk's end only after its successor's key.
-                facts.captured().result = None;
+                facts.captured().as_mut().map(|captured| captured.result.take());
                 self.result = Some(Passing { kept: Kept::new(self.wanted.result), from: at, until: None });
             }
             _ => {}
@@ -167,7 +167,7 @@ impl Capture {
         let depth = u32::try_from(depth).unwrap_or(u32::MAX);
         facts.params().arguments = Some(Arguments { size, depth, hash: hash.finish() });
         if let Some(kept) = kept {
-            facts.captured().arguments = Some(kept.finish());
+            facts.captured().get_or_insert_default().arguments = Some(kept.finish());
         }
     }
 
@@ -193,7 +193,7 @@ impl Capture {
             return;
         }
         if result.until.is_some() {
-            facts.captured().result = Some(result.kept.finish());
+            facts.captured().get_or_insert_default().result = Some(result.kept.finish());
         } else {
             result.from = 0;
             self.result = Some(result);
@@ -215,7 +215,7 @@ impl Capture {
         }
         self.drop_arguments();
         self.result = None;
-        *facts.captured() = Captured::default();
+        *facts.captured() = None;
     }
 
     /// Goes on without the text of arguments.

@@ -33,6 +33,8 @@ pub(super) struct Facts {
     has_error: bool,
     result: ResultFacts,
     element: Element,
+    /// Whether anybody asked for [`Message::places`].
+    wants_places: bool,
 }
 
 /// What is read of a result before it is known what it means.
@@ -82,12 +84,13 @@ impl Facts {
 
     /// A value of this form begins in the slot.
     pub(super) fn begin(&mut self, slot: Slot, shape: Shape) {
-        let Message { id, params, answer, places, .. } = &mut self.message;
+        let Message { id, params, answer, .. } = &mut self.message;
         let is_object = shape == Shape::Object;
         let is_container = is_object || shape == Shape::Array;
         match slot {
-            Slot::Params if !is_object => places.params = Place::Other,
-            Slot::ParamsMeta if !is_object => places.meta = Place::Other,
+            Slot::Params if !is_object => self.place(|places| places.params = Place::Other),
+            Slot::ParamsMeta if !is_object => self.place(|places| places.meta = Place::Other),
+            Slot::TraceParent => params.meta.odd_traceparent = shape != Shape::Text,
             Slot::Result => self.has_result = true,
             Slot::Error => self.has_error = true,
             Slot::Cursor => params.cursor = true,
@@ -240,15 +243,24 @@ impl Facts {
         }
     }
 
-    /// The places of the message, of which those of objects are known when they end.
-    pub(super) fn places(&mut self) -> &mut Places {
-        &mut self.message.places
+    /// From now on notes the places of messages, or does not.
+    pub(super) fn want_places(&mut self, wanted: bool) {
+        self.wants_places = wanted;
+    }
+
+    /// Notes a place of the message, if anybody asked; those of objects are known when they end.
+    #[inline]
+    pub(super) fn place(&mut self, note: impl FnOnce(&mut Places)) {
+        if self.wants_places {
+            note(self.message.places.get_or_insert_default());
+        }
     }
 
     /// Where the value in the slot, which is one that trace context is written to, stands.
     pub(super) fn place_value(&mut self, slot: Slot, span: Span) {
-        let Places { traceparent, tracestate, .. } = &mut self.message.places;
-        *(if slot == Slot::TraceParent { traceparent } else { tracestate }) = Some(span);
+        self.place(|Places { traceparent, tracestate, .. }| {
+            *(if slot == Slot::TraceParent { traceparent } else { tracestate }) = Some(span);
+        });
     }
 
     /// The parts of the message that are filled by `capture.rs`.
@@ -257,7 +269,7 @@ impl Facts {
     }
 
     /// As [`Facts::params`].
-    pub(super) fn captured(&mut self) -> &mut Captured {
+    pub(super) fn captured(&mut self) -> &mut Option<Box<Captured>> {
         &mut self.message.captured
     }
 
@@ -275,8 +287,8 @@ impl Facts {
             Slot::Method => self.message.method = None,
             Slot::Params => {
                 self.message.params = Params::default();
-                self.message.places = Places { twice: true, ..Places::default() };
-                self.message.captured.arguments = None;
+                self.place(|places| *places = Places { twice: true, ..Places::default() });
+                self.captured().as_mut().map(|captured| captured.arguments.take());
             }
             Slot::Error => {
                 self.has_error = false;
@@ -285,7 +297,7 @@ impl Facts {
             Slot::Result => {
                 let code = self.message.answer.code;
                 self.message.answer = Answer { code, ..Answer::default() };
-                self.message.captured.result = None;
+                self.captured().as_mut().map(|captured| captured.result.take());
                 self.has_result = false;
                 self.result = ResultFacts::default();
             }
@@ -300,14 +312,16 @@ impl Facts {
     }
 
     fn forget_in_params(&mut self, slot: Slot) {
-        let Message { params, places, captured, .. } = &mut self.message;
-        places.twice |= slot.is_context();
+        if slot.is_context() {
+            self.place(|places| places.twice = true);
+        }
+        let params = &mut self.message.params;
         match slot {
             Slot::Name => params.name = None,
             Slot::Uri => params.uri = None,
             Slot::Arguments => {
                 params.arguments = None;
-                captured.arguments = None;
+                self.captured().as_mut().map(|captured| captured.arguments.take());
             }
             Slot::ParamsVersion => params.protocol_version = None,
             Slot::ParamsClient => params.client = None,
@@ -317,7 +331,9 @@ impl Facts {
             Slot::ParamsState => params.request_state = None,
             Slot::ParamsMeta => {
                 params.meta = Default::default();
-                *places = Places { params: places.params, twice: true, ..Places::default() };
+                self.place(|places| {
+                    *places = Places { params: places.params, twice: true, ..Places::default() };
+                });
             }
             Slot::ParamsResult | Slot::ParamsIsError => params.task_is_error = false,
             Slot::ParamsError | Slot::ParamsCode => params.task_code = None,
@@ -382,9 +398,15 @@ impl Facts {
             (None, false, false) => MessageKind::Foreign,
         };
         if message.method.is_some() {
-            message.places.message = Place::Object { span, empty: false };
-        } else if message.places.params != Place::Absent {
-            message.places = Places::default();
+            if self.wants_places {
+                message.places.get_or_insert_default().message = Place::Object { span, empty: false };
+            }
+        } else if message.places.is_some() {
+            message.places = None;
+        }
+        // What was kept may be void meanwhile.
+        if message.captured.as_deref().is_some_and(|captured| *captured == Captured::default()) {
+            message.captured = None;
         }
         if !self.version_2 {
             message.findings.insert(Finding::NotVersion2);
@@ -405,7 +427,7 @@ impl Facts {
 
     /// Starts afresh, also in the middle of a message.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self { wants_places: self.wants_places, ..Self::default() };
     }
 
     fn set_id(&mut self, slot: Slot, id: RequestId) {
@@ -461,34 +483,6 @@ impl ElementKind {
             b"image" => Self::Image,
             b"audio" => Self::Audio,
             b"resource" | b"resource_link" => Self::Resource,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl ResultType {
-    /// Reads `result.resultType`.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Self {
-        match text {
-            b"complete" => Self::Complete,
-            b"input_required" => Self::InputRequired,
-            b"task" => Self::Task,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl TaskStatus {
-    /// Reads a task's `status`.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Self {
-        match text {
-            b"working" => Self::Working,
-            b"input_required" => Self::InputRequired,
-            b"completed" => Self::Completed,
-            b"failed" => Self::Failed,
-            b"cancelled" => Self::Cancelled,
             _ => Self::Other,
         }
     }

@@ -255,8 +255,8 @@ impl Scanner {
         match context {
             Context::Message => self.message(span),
             Context::Element => self.facts.sized(Slot::Element, Shape::Object, span),
-            Context::Params => self.facts.places().params = Place::Object { span, empty },
-            Context::ParamsMeta => self.facts.places().meta = Place::Object { span, empty },
+            Context::Params => self.facts.place(|places| places.params = Place::Object { span, empty }),
+            Context::ParamsMeta => self.facts.place(|places| places.meta = Place::Object { span, empty }),
             Context::Result => self.capture.end_result(at + 1),
             _ => {}
         }

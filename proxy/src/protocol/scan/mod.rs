@@ -198,6 +198,12 @@ impl Scanner {
         self.capture.want(captures);
     }
 
+    /// From the next document on notes where trace context stands or can be put ([`Message::places`]), or does not, as at
+    /// first.
+    pub fn places(&mut self, wanted: bool) {
+        self.facts.want_places(wanted);
+    }
+
     /// Whether `result.tools` and the payload that was asked for are kept (they are at first). When they are not, what
     /// is held of them goes at once, and messages with `result.tools` get
     /// [`Finding::ToolsTooLarge`](super::message::Finding::ToolsTooLarge).

@@ -108,7 +108,7 @@ fn request(
     settings: &Arc<Settings>,
 ) -> TappedBody<MockBody> {
     let empty = body.is_end_stream();
-    let watch = watch::request(recorder, &headers(head), empty, settings, clock::now());
+    let watch = watch::request(recorder, &headers(head), empty, false, settings, clock::now());
     TappedBody::new(body, watch)
 }
 

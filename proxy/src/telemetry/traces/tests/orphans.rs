@@ -46,6 +46,7 @@ impl Sink for Log {
 
 fn read(json: &str) -> (Vec<Message>, Document) {
     let mut scanner = Scanner::new(u64::MAX);
+    scanner.places(true);
     let mut messages = Vec::new();
     scanner.feed(json.as_bytes(), &mut |message| messages.push(message));
     (messages, scanner.finish())
