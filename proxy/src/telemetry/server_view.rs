@@ -6,19 +6,15 @@
 //! `server/discover` gets one of them.
 
 use crate::fault::Fault;
-use crate::protocol::outcome::{Ending, Interim};
+use crate::protocol::outcome::Ending;
+
+use super::client_view;
 
 /// `error.type` and `rpc.response.status_code` of a server's operation; `None` is an absent attribute.
 #[must_use]
 pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option<&'static str>) {
     match ending {
-        Ending::Interim(Interim::UrlElicitation) => (Some("-32042"), Some("-32042")),
-        Ending::Success
-        | Ending::Interim(_)
-        | Ending::Cancelled
-        | Ending::Abandoned
-        | Ending::SessionClosed { by_server: false }
-        | Ending::HttpError { status: ..500, .. } => (None, None),
+        Ending::HttpError { status: ..500, .. } => (None, None),
         Ending::RpcError { code: Some(-32700 | -32600 | -32601 | -32602 | -32002), .. } => {
             (None, Some(ending.error_type()))
         }
@@ -27,8 +23,8 @@ pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option
         {
             (None, Some(ending.error_type()))
         }
-        Ending::RpcError { .. } => (Some(ending.error_type()), Some(ending.error_type())),
-        other => (Some(other.error_type()), None),
+        // All else looks alike from both sides.
+        other => client_view::attributes(other),
     }
 }
 
@@ -36,6 +32,7 @@ pub(super) const fn attributes(ending: &Ending) -> (Option<&'static str>, Option
 mod tests {
     use super::*;
     use crate::fault::TransportFailure;
+    use crate::protocol::outcome::Interim;
 
     #[test]
     fn callers_codes_are_shown_and_are_no_errors() {
