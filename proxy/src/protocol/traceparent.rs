@@ -84,6 +84,16 @@ impl fmt::Display for TraceParent {
     }
 }
 
+/// An id as people and logs read it: lower-case hex of full length.
+#[derive(Debug, Clone, Copy)]
+pub struct Hex<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Writes bytes as lower-case hex.
 fn write_hex(text: &mut [u8], bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -119,6 +129,11 @@ mod tests {
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     const SPAN: &str = "00f067aa0ba902b7";
+
+    #[test]
+    fn ids_are_written_in_lower_case_hex_of_full_length() {
+        assert_eq!(Hex([0, 1, 0xab, 0xff]).to_string(), "0001abff");
+    }
 
     #[test]
     fn traceparents_that_count() {

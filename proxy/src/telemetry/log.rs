@@ -7,6 +7,7 @@ use tracing::Level;
 
 use crate::exchange::event::Operation;
 use crate::protocol::method::Method;
+use crate::protocol::traceparent::Hex;
 
 use super::operations::{Traced, milliseconds, result_of};
 
@@ -19,8 +20,8 @@ pub(super) fn operation_ended(operation: &Operation, traced: Option<Traced>) {
     let name = operation.target.as_deref();
     tracing::debug!(
         target: "mcp_tap",
-        trace_id = traced.map(|traced| traced.trace_hex()),
-        span_id = traced.map(|traced| traced.span_hex()),
+        trace_id = traced.map(|traced| Hex(traced.trace_id).to_string()),
+        span_id = traced.map(|traced| Hex(traced.span_id).to_string()),
         sampled = traced.map(|traced| traced.sampled),
         method = operation.method.as_str(),
         tool = name.filter(|_| operation.method == Method::ToolsCall),

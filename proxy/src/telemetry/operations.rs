@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::exchange::event::{Direction, Operation, OperationKind, Transport};
 use crate::protocol::message::Content;
 use crate::protocol::outcome::Ending;
+use crate::protocol::traceparent::Hex;
 
 use super::client_type::ClientType;
 use super::tokens;
@@ -25,18 +26,6 @@ pub(super) struct Traced {
     pub span_id: [u8; 8],
     /// Whether its spans were kept and queued.
     pub sampled: bool,
-}
-
-impl Traced {
-    /// The trace's id in hexadecimal.
-    pub(super) fn trace_hex(self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.trace_id))
-    }
-
-    /// The span's id in hexadecimal.
-    pub(super) fn span_hex(self) -> String {
-        format!("{:016x}", u64::from_be_bytes(self.span_id))
-    }
 }
 
 /// An operation that ended. What its spans need is gone: the ring holds many, and payloads may be part of it.
@@ -166,8 +155,8 @@ impl OperationView {
             tokens: tokens::of_result(content),
             repeated: operation.repeated,
             waited_for_client: operation.waited_for_client,
-            trace_id: traced.map(Traced::trace_hex),
-            span_id: traced.map(Traced::span_hex),
+            trace_id: traced.map(|traced| Hex(traced.trace_id).to_string()),
+            span_id: traced.map(|traced| Hex(traced.span_id).to_string()),
             sampled: traced.is_some_and(|traced| traced.sampled),
         }
     }

@@ -1,7 +1,6 @@
 //! Waits for the response head.
 
 use std::error::Error;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,6 +17,7 @@ use crate::exchange::Handle;
 use crate::exchange::event::EndReason;
 use crate::fault::TransportFailure;
 use crate::http::forward::ForwardError;
+use crate::protocol::traceparent::Hex;
 
 pin_project! {
     /// The response to come, of [`Inspect`](super::Inspect).
@@ -110,30 +110,11 @@ impl<L: Listener> Open<L> {
     }
 }
 
-/// Bytes as trace and span ids are written.
-struct Hex<const N: usize>([u8; N]);
-
-impl<const N: usize> fmt::Display for Hex<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 impl<L: Listener> Drop for Open<L> {
     fn drop(&mut self) {
         if let Some(listener) = self.listener.take() {
             let reason = self.settings.reason(BodyEnd::Dropped);
             guarded(move || listener.end(reason, clock::now()));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_written_in_lower_case_hex_of_full_length() {
-        assert_eq!(Hex([0, 1, 0xab, 0xff]).to_string(), "0001abff");
     }
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use metrics_exporter_prometheus::formatting::{write_help_line, write_type_line};
 
+use crate::protocol::traceparent::Hex;
 use crate::telemetry::histogram::{BucketHistogram, Exemplar};
 use crate::telemetry::names::{Metric, QUANTILES, label};
 use crate::telemetry::registry::{Cell, Registry, write_label};
@@ -131,19 +132,10 @@ impl Page {
 
     /// 72 characters of labels, below the 128 that OpenMetrics allows.
     fn exemplar(&mut self, exemplar: &Exemplar) {
-        self.text.push_str(" # {trace_id=\"");
-        write_hexadecimal(&mut self.text, &exemplar.trace_id);
-        self.text.push_str("\",span_id=\"");
-        write_hexadecimal(&mut self.text, &exemplar.span_id);
-        self.text.push_str("\"} ");
+        let (trace_id, span_id) = (Hex(exemplar.trace_id), Hex(exemplar.span_id));
+        let _ = write!(self.text, " # {{trace_id=\"{trace_id}\",span_id=\"{span_id}\"}} ");
         write_value(&mut self.text, exemplar.value);
         let _ = write!(self.text, " {}.{:03}", exemplar.at.as_secs(), exemplar.at.subsec_millis());
-    }
-}
-
-fn write_hexadecimal(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
     }
 }
 
