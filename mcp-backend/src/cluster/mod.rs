@@ -1,0 +1,20 @@
+//! Reading the cluster: one [`Reader`] per tool call, over a stack of tower layers that all calls share.
+//!
+//! A reader gives typed objects. Beneath it a [`Read`] is a request to the API and how to parse the answer; the layers
+//! cache it, count it and put a span around it; the leaf asks `kube::Client`, which may be the simulated cluster.
+
+mod answer;
+mod error;
+mod kind;
+mod leaf;
+mod metrics_api;
+mod reader;
+mod stack;
+
+pub use answer::{Answer, Body, Read, ReadResult};
+pub use error::{ReadError, ReadErrorKind};
+pub use kind::{KINDS, Kind, KindInfo};
+pub use leaf::ApiReads;
+pub use metrics_api::{ContainerMetrics, NodeMetrics, PodMetrics, UsedAmounts};
+pub use reader::{CacheUse, Listed, LogQuery, Query, Reader};
+pub use stack::{ReadStack, stack};

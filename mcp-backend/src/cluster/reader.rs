@@ -1,0 +1,285 @@
+//! Typed reads for one tool call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use serde::Deserialize;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::answer::{Body, ReadResult};
+use super::{Kind, KindInfo, Read, ReadError, ReadErrorKind, ReadStack};
+
+/// The most objects that one list gives; more are left out, and [`Listed::complete`] says so.
+const MOST: usize = 5_000;
+
+/// How many objects the API is asked for at once.
+const PAGE: usize = 500;
+
+/// The most that a log gives, in bytes: the API is asked for no more.
+const LOG_BYTES: u32 = 262_144;
+
+/// Typed reads for one tool call. Clones count into the same [`CacheUse`].
+#[derive(Clone)]
+pub struct Reader {
+    stack: ReadStack,
+    fresh: bool,
+    tally: Arc<Tally>,
+}
+
+#[derive(Default)]
+struct Tally {
+    hits: AtomicU32,
+    misses: AtomicU32,
+}
+
+/// Where the answers of a call came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheUse {
+    /// All from the cache.
+    Hit,
+    /// None from the cache.
+    Miss,
+    /// Some.
+    Partial,
+}
+
+impl CacheUse {
+    /// The word in `_meta`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+/// Which objects of a kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// As `app=web,tier!=db`.
+    pub labels: Option<String>,
+    /// As `involvedObject.name=web`.
+    pub fields: Option<String>,
+}
+
+/// Objects of a kind, in the order of the API (namespace, name).
+#[derive(Clone, Debug)]
+pub struct Listed<K> {
+    /// The objects.
+    pub items: Vec<Arc<K>>,
+    /// False: there are more than the most that is read.
+    pub complete: bool,
+}
+
+/// Which lines of a container's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container; the API needs it if there are several.
+    pub container: Option<String>,
+    /// Of the instance before the running one.
+    pub previous: bool,
+    /// The last so many.
+    pub tail_lines: Option<u32>,
+    /// Not older.
+    pub since_seconds: Option<u32>,
+}
+
+impl Reader {
+    /// Reads by this stack. `fresh`: never from the cache.
+    pub fn new(stack: ReadStack, fresh: bool) -> Self {
+        Self { stack, fresh, tally: Arc::default() }
+    }
+
+    /// The same, but never from the cache; counts into the same tally.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { fresh: true, ..self.clone() }
+    }
+
+    /// Where the answers came from; `None` if nothing was read.
+    pub fn cache_use(&self) -> Option<CacheUse> {
+        match (self.tally.hits.load(Ordering::Relaxed), self.tally.misses.load(Ordering::Relaxed)) {
+            (0, 0) => None,
+            (_, 0) => Some(CacheUse::Hit),
+            (0, _) => Some(CacheUse::Miss),
+            _ => Some(CacheUse::Partial),
+        }
+    }
+
+    /// One object. Not there: an error of that kind.
+    pub async fn get<K: Kind>(&self, namespace: Option<&str>, name: &str) -> Result<Arc<K>, ReadError> {
+        let body = self.ask(one(K::INFO, namespace, name, parse_one::<K>)).await?;
+        typed(body)
+    }
+
+    /// One object as the API wrote it.
+    pub async fn get_json(
+        &self,
+        kind: &'static KindInfo,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Arc<Value>, ReadError> {
+        let mut read = one(kind, namespace, name, parse_one::<Value>);
+        // Another type than the same object read typed: another entry of the cache.
+        read.uri.push_str("?pretty=false");
+        typed(self.ask(read).await?)
+    }
+
+    /// The objects of a kind, in one namespace or in all.
+    pub async fn list<K: Kind>(
+        &self,
+        namespace: Option<&str>,
+        query: &Query,
+    ) -> Result<Listed<K>, ReadError> {
+        let mut items = Vec::new();
+        let mut next = None;
+        loop {
+            let page: Arc<Page<K>> = typed(self.ask(many::<K>(namespace, query, next.as_deref())).await?)?;
+            items.extend(page.items.iter().cloned());
+            next = page.metadata.continue_.clone().filter(|token| !token.is_empty());
+            if next.is_none() || items.len() >= MOST {
+                items.truncate(MOST);
+                return Ok(Listed { items, complete: next.is_none() });
+            }
+        }
+    }
+
+    /// The lines of a log, each with the timestamp of the API before it.
+    pub async fn log(&self, query: &LogQuery) -> Result<Arc<String>, ReadError> {
+        typed(self.ask(log(query)).await?)
+    }
+
+    async fn ask(&self, mut read: Read) -> Result<Body, ReadError> {
+        read.fresh = self.fresh;
+        let answer: ReadResult = self.stack.clone().oneshot(read).await;
+        let counter = match &answer {
+            Ok(answer) if answer.cached => &self.tally.hits,
+            _ => &self.tally.misses,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(answer?.body)
+    }
+}
+
+/// A page of a list.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "K: Kind"))]
+struct Page<K> {
+    #[serde(default)]
+    metadata: ListMeta,
+    items: Vec<Arc<K>>,
+}
+
+fn parse_one<K: serde::de::DeserializeOwned + Send + Sync + 'static>(
+    text: String,
+) -> Result<Body, serde_json::Error> {
+    Ok(Arc::new(serde_json::from_str::<K>(&text)?))
+}
+
+fn typed<T: Send + Sync + 'static>(body: Body) -> Result<Arc<T>, ReadError> {
+    body.downcast().map_err(|_| ReadError {
+        kind: ReadErrorKind::Unreadable,
+        status: None,
+        message: "the cache holds another kind of object under this address".to_owned(),
+        retry_after: None,
+    })
+}
+
+fn what(plural: &str, namespace: Option<&str>, name: Option<&str>) -> String {
+    let name = name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
+    let namespace = namespace.map(|namespace| format!(" in namespace \"{namespace}\"")).unwrap_or_default();
+    format!("{plural}{name}{namespace}")
+}
+
+fn one(
+    kind: &'static KindInfo,
+    namespace: Option<&str>,
+    name: &str,
+    parse: fn(String) -> Result<Body, serde_json::Error>,
+) -> Read {
+    Read {
+        uri: format!("{}/{name}", kind.path(namespace)),
+        what: what(kind.plural, namespace, Some(name)),
+        span: kind.spans.0,
+        resource: kind.plural,
+        verb: "get",
+        namespace: namespace.map(str::to_owned),
+        name: Some(name.to_owned()),
+        fresh: false,
+        parse,
+    }
+}
+
+fn many<K: Kind>(namespace: Option<&str>, query: &Query, next: Option<&str>) -> Read {
+    let kind = K::INFO;
+    let mut uri = format!("{}?limit={PAGE}", kind.path(namespace));
+    for (key, value) in [
+        ("labelSelector", query.labels.as_deref()),
+        ("fieldSelector", query.fields.as_deref()),
+        ("continue", next),
+    ] {
+        if let Some(value) = value {
+            uri.push_str(&format!("&{key}={}", escape(value)));
+        }
+    }
+    Read {
+        uri,
+        what: what(kind.plural, namespace, None),
+        span: kind.spans.1,
+        resource: kind.plural,
+        verb: "list",
+        namespace: namespace.map(str::to_owned),
+        name: None,
+        fresh: false,
+        parse: |text| Ok(Arc::new(serde_json::from_str::<Page<K>>(&text)?)),
+    }
+}
+
+fn log(query: &LogQuery) -> Read {
+    let mut uri = format!(
+        "/api/v1/namespaces/{}/pods/{}/log?timestamps=true&limitBytes={LOG_BYTES}",
+        query.namespace, query.pod
+    );
+    if let Some(container) = &query.container {
+        uri.push_str(&format!("&container={}", escape(container)));
+    }
+    if query.previous {
+        uri.push_str("&previous=true");
+    }
+    if let Some(lines) = query.tail_lines {
+        uri.push_str(&format!("&tailLines={lines}"));
+    }
+    if let Some(seconds) = query.since_seconds {
+        uri.push_str(&format!("&sinceSeconds={seconds}"));
+    }
+    Read {
+        uri,
+        what: format!("the log of {}", what("pods", Some(&query.namespace), Some(&query.pod))),
+        span: "k8s.get_logs",
+        resource: "log",
+        verb: "log",
+        namespace: Some(query.namespace.clone()),
+        name: Some(query.pod.clone()),
+        fresh: false,
+        parse: |text| Ok(Arc::new(text)),
+    }
+}
+
+/// Percent-encoding of a query value: everything but what never needs it.
+fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte as char),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}

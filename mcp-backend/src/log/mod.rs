@@ -1,0 +1,1 @@
+//! Lines of logs: timestamp, level, patterns and templates. Pure.

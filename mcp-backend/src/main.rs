@@ -1,0 +1,3 @@
+//! `mcp-backend`: reads its flags, runs, exits.
+
+fn main() {}

@@ -1,0 +1,52 @@
+//! Text of others, made fit to show. Messages of events and lines of logs are written by whoever runs in the cluster.
+
+use std::borrow::Cow;
+
+/// The text with every control character but line feed and tab replaced by `�`.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if text.contains(bad) { Cow::Owned(text.replace(bad, "\u{FFFD}")) } else { Cow::Borrowed(text) }
+}
+
+/// At most `max` characters of the text; what is cut ends in `…`.
+pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
+        None => Cow::Borrowed(text),
+        Some(_) => {
+            let end = text.char_indices().nth(max.saturating_sub(1)).map_or(0, |(at, _)| at);
+            Cow::Owned(format!("{}…", text[..end].trim_end()))
+        }
+    }
+}
+
+/// An excerpt of at most 200 characters on one line, in quotation marks, to stand within a sentence of ours.
+pub fn quote(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    format!("\"{}\"", clip(&clean(&words.join(" ")), 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_replaced_but_lines_and_tabs_stay() {
+        assert_eq!(clean("a\tb\nc\u{1b}[31md\r"), "a\tb\nc\u{FFFD}[31md\u{FFFD}");
+        assert!(matches!(clean("plain"), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn a_clipped_text_has_the_length_that_was_asked_for() {
+        for (text, max, clipped) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("äöü€", 3, "äö…"), ("a bcd", 3, "a…"), ("", 3, "")]
+        {
+            assert_eq!(clip(text, max), clipped, "{text:?} at {max}");
+        }
+    }
+
+    #[test]
+    fn a_quotation_is_one_line() {
+        assert_eq!(quote("a\n  b\u{7}"), "\"a b\u{FFFD}\"");
+        assert_eq!(quote(&"x".repeat(500)).chars().count(), 202);
+    }
+}

@@ -1,0 +1,68 @@
+//! The table of tools, in the order in which they are listed.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Map, Value};
+
+use super::{Context, ErrorType, Running, Tool, ToolError, schema};
+
+/// A tool without its types.
+pub struct Entry {
+    /// As agents call it.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// For agents.
+    pub description: &'static str,
+    /// Of its arguments.
+    pub input_schema: Arc<Map<String, Value>>,
+    /// Of its structured content.
+    pub output_schema: Arc<Map<String, Value>>,
+    /// Checks the arguments and answers.
+    pub run: fn(Context, Map<String, Value>) -> Running,
+}
+
+impl Entry {
+    fn of<T: Tool>() -> Self {
+        Self {
+            name: T::NAME,
+            title: T::TITLE,
+            description: T::DESCRIPTION,
+            input_schema: schema::of_arguments::<T::Arguments>(),
+            output_schema: schema::of_answer::<T::Output>(),
+            run: |context, arguments| Box::pin(run::<T>(context, arguments)),
+        }
+    }
+}
+
+async fn run<T: Tool>(mut context: Context, arguments: Map<String, Value>) -> Result<Value, ToolError> {
+    let arguments: T::Arguments = serde_json::from_value(Value::Object(arguments)).map_err(|error| {
+        ToolError::new(
+            ErrorType::Validation,
+            format!("failed to deserialize parameters: {error}"),
+            format!("see the input schema of {}", T::NAME),
+        )
+    })?;
+    if T::fresh(&arguments) {
+        context.reader = context.reader.fresh();
+    }
+    let output = T::run(context, arguments).await?;
+    serde_json::to_value(output).map_err(|error| {
+        ToolError::new(
+            ErrorType::Internal,
+            format!("the answer cannot be written: {error}"),
+            "this is a mistake of the server",
+        )
+    })
+}
+
+/// Every tool.
+pub fn catalogue() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(Vec::new);
+    &ENTRIES
+}
+
+/// The tool of this name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    catalogue().iter().find(|entry| entry.name == name)
+}
