@@ -1,8 +1,16 @@
 //! The rules about one pod (`POD-…`).
 
+mod lists;
+pub mod references;
+mod status;
+
+pub use lists::{PodLists, facts_from_lists};
+pub use status::{ready_count, status_reason};
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod};
 
 use crate::cluster::PodMetrics;
@@ -27,10 +35,12 @@ pub struct PodFacts {
     pub usage: Option<Arc<PodMetrics>>,
     /// The node it runs on.
     pub node: Option<Arc<Node>>,
-    /// The claims of its namespace.
+    /// The claims of its namespace, at least those that it names.
     pub claims: Option<Vec<Arc<PersistentVolumeClaim>>>,
-    /// The configuration maps of its namespace.
+    /// The configuration maps of its namespace, at least those that it names.
     pub config_maps: Option<Vec<Arc<ConfigMap>>>,
+    /// The job that made it, if one did.
+    pub job: Option<Arc<Job>>,
 }
 
 /// The tail of a container's log.
@@ -60,6 +70,13 @@ impl Facts for PodFacts {
     fn deep(&self) -> bool {
         self.deep
     }
+}
+
+/// The name of the controlling owner, if it is of this kind.
+pub fn owner_of_kind<'a>(pod: &'a Pod, kind: &str) -> Option<&'a str> {
+    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
+    let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
+    (owner.kind == kind).then_some(owner.name.as_str())
 }
 
 /// Every rule about a pod.
