@@ -16,5 +16,5 @@ pub use error::{ReadError, ReadErrorKind};
 pub use kind::{KINDS, Kind, KindInfo};
 pub use leaf::ApiReads;
 pub use metrics_api::{ContainerMetrics, NodeMetrics, PodMetrics, UsedAmounts};
-pub use reader::{CacheUse, Listed, LogQuery, Query, Reader};
+pub use reader::{CacheUse, LOG_BYTES, Listed, LogQuery, Query, Reader};
 pub use stack::{ReadStack, stack};

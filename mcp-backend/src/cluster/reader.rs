@@ -18,7 +18,7 @@ const MOST: usize = 5_000;
 const PAGE: usize = 500;
 
 /// The most that a log gives, in bytes: the API is asked for no more.
-const LOG_BYTES: u32 = 262_144;
+pub const LOG_BYTES: u32 = 262_144;
 
 /// Typed reads for one tool call. Clones count into the same [`CacheUse`].
 #[derive(Clone)]

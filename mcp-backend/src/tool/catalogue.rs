@@ -4,7 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
-use super::{Context, ErrorType, Running, Tool, ToolError, schema};
+use super::analyze_logs::AnalyzeLogs;
+use super::check_resource_usage::CheckResourceUsage;
+use super::get_events::GetEvents;
+use super::get_pod_logs::GetPodLogs;
+use super::get_resource::GetResource;
+use super::list_pods::ListPods;
+use super::{Context, ErrorType, Running, Tool, ToolError, limit, schema};
 
 /// A tool without its types.
 pub struct Entry {
@@ -47,18 +53,28 @@ async fn run<T: Tool>(mut context: Context, arguments: Map<String, Value>) -> Re
         context.reader = context.reader.fresh();
     }
     let output = T::run(context, arguments).await?;
-    serde_json::to_value(output).map_err(|error| {
+    let answer = serde_json::to_value(output).map_err(|error| {
         ToolError::new(
             ErrorType::Internal,
             format!("the answer cannot be written: {error}"),
             "this is a mistake of the server",
         )
-    })
+    })?;
+    limit::checked(answer, schema::of_arguments::<T::Arguments>)
 }
 
 /// Every tool.
 pub fn catalogue() -> &'static [Entry] {
-    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(Vec::new);
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        vec![
+            Entry::of::<ListPods>(),
+            Entry::of::<GetPodLogs>(),
+            Entry::of::<AnalyzeLogs>(),
+            Entry::of::<GetEvents>(),
+            Entry::of::<CheckResourceUsage>(),
+            Entry::of::<GetResource>(),
+        ]
+    });
     &ENTRIES
 }
 

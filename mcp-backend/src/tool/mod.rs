@@ -1,14 +1,30 @@
 //! The tools: a table of typed functions, and the tower stack around it (reference: backend-tools.md §1, §3).
 
+mod analyze_logs;
 mod arguments;
 mod catalogue;
+mod check_resource_usage;
 mod error;
+#[cfg(test)]
+mod fake;
+mod get_events;
+mod get_pod_logs;
+mod get_resource;
+mod limit;
+mod list_pods;
+mod number;
+mod pod_log;
+mod prune;
+mod quantity;
 mod schema;
 mod stack;
 
 pub use arguments::{Name, Namespace, NodeName};
 pub use catalogue::{Entry, catalogue, find};
 pub use error::{ErrorType, ToolError};
+pub use limit::MOST_CHARACTERS;
+pub use number::Number;
+pub use quantity::{Amount, QuantityError};
 pub use stack::{ToolStack, stack};
 
 use std::sync::Arc;
