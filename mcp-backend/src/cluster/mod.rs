@@ -4,6 +4,7 @@
 //! cache it, count it and put a span around it; the leaf asks `kube::Client`, which may be the simulated cluster.
 
 mod answer;
+mod connect;
 mod error;
 mod kind;
 mod leaf;
@@ -12,6 +13,7 @@ mod reader;
 mod stack;
 
 pub use answer::{Answer, Body, Read, ReadResult};
+pub use connect::{ConnectError, ConnectSettings, connect};
 pub use error::{ReadError, ReadErrorKind};
 pub use kind::{KINDS, Kind, KindInfo};
 pub use leaf::ApiReads;
