@@ -92,6 +92,18 @@ pub enum ConnectError {
         /// What.
         problem: String,
     },
+    /// The token cannot be sent as it is.
+    #[error(
+        "kubeconfig {file}: the token in {} has white space around it, which cannot be sent; \
+         write it without a line break, as printf does",
+        .path.display()
+    )]
+    TokenFile {
+        /// Where the kubeconfig is.
+        file: String,
+        /// Where the token is.
+        path: PathBuf,
+    },
     /// The service account of the pod is not there.
     #[error(
         "in-cluster: {0}; the pod needs a service account whose token is mounted \
@@ -115,7 +127,13 @@ pub async fn connect(settings: &ConnectSettings) -> Result<kube::Client, Connect
     let source = source(settings, &Environment::of_process())?;
     let from = source.name();
     let config = config(source, settings.context.clone()).await?;
-    kube::Client::try_from(config).map_err(|error| ConnectError::Client { from, problem: chain(&error) })
+    kube::Client::try_from(config).map_err(|error| match error {
+        kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
+            let problem = "its proxy-url cannot be used: clusters are reached without a proxy".to_owned();
+            ConnectError::Client { from, problem }
+        }
+        error => ConnectError::Client { from, problem: chain(&error) },
+    })
 }
 
 /// What the environment says of clusters.
@@ -207,11 +225,23 @@ async fn of_files(paths: &[PathBuf], context: Option<String>) -> Result<Config, 
     let mut config = Config::from_custom_kubeconfig(merged.clone(), &options)
         .await
         .map_err(|error| in_words(error, paths, &merged))?;
+    check_token_file(&config, paths)?;
     if !names_proxy {
         // kube takes HTTPS_PROXY for the way to every cluster, whatever NO_PROXY says; clusters are mostly nearer.
         config.proxy_url = None;
     }
     Ok(config)
+}
+
+/// kube sends what is in the file as it is, and with a line break no request can be made at all.
+fn check_token_file(config: &Config, paths: &[PathBuf]) -> Result<(), ConnectError> {
+    let Some(path) = config.auth_info.token_file.as_ref().map(PathBuf::from) else { return Ok(()) };
+    let file = shown(paths);
+    match std::fs::read_to_string(&path) {
+        Err(error) => Err(ConnectError::Unreadable { file, path, error }),
+        Ok(token) if token.trim() != token => Err(ConnectError::TokenFile { file, path }),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// The error with the file and a remedy. Of a parser only the place is told: its words may quote a token.
@@ -244,6 +274,19 @@ fn in_words(error: KubeconfigError, paths: &[PathBuf], merged: &Kubeconfig) -> C
         },
         other => ConnectError::Unusable { file, problem: other.to_string() },
     }
+}
+
+/// Whether a request got no answer because the time of [`connect`] for it was over.
+pub(super) fn timed_out(error: &kube::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// An error and its causes, in one line.

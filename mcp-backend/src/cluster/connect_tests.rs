@@ -65,6 +65,7 @@ async fn clients_do_not_retry_and_do_not_wait_for_ever() {
 async fn mistakes_name_the_file_and_a_remedy_but_no_secret() {
     let full = kubeconfig(CONTEXTS);
     let broken = format!("apiVersion: v1\nusers:\n- name: me\n  user: {{token: [{TOKEN}]}}\n");
+    let proxied = full.replace("cluster: {server:", "cluster: {proxy-url: 'http://127.0.0.1:2', server:");
     let no_context = kubeconfig("contexts:\n- name: one\n  context: {cluster: here, user: me}");
     for (text, context, words) in [
         (full.as_str(), Some("four"), &["no context \"four\"", "one, two, three", "--context"][..]),
@@ -73,6 +74,7 @@ async fn mistakes_name_the_file_and_a_remedy_but_no_secret() {
         (&no_context, None, &["no current-context", "it has: one", "--context"]),
         ("", None, &["no current-context", "it has: none"]),
         (&broken, None, &["not a valid kubeconfig", "line 4", "kubectl config view"]),
+        (&proxied, None, &["proxy-url cannot be used"]),
         ("{{{", None, &["not a valid kubeconfig"]),
     ] {
         let (folder, mut settings) = written(text);
@@ -89,6 +91,23 @@ async fn mistakes_name_the_file_and_a_remedy_but_no_secret() {
     let absent = ConnectSettings { kubeconfig: Some("/nowhere/config".into()), context: None };
     let Err(error) = connect(&absent).await else { panic!("a client of nothing") };
     assert!(error.to_string().contains("cannot read /nowhere/config"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_with_a_line_break_is_refused_before_it_is_sent() {
+    let user = "user: {tokenFile: token}";
+    let (folder, settings) =
+        written(&kubeconfig(CONTEXTS).replace(&format!("user: {{token: {TOKEN}}}"), user));
+    let path = folder.path().join("token");
+    for (text, words) in [(None, "cannot read"), (Some("\n"), "without a line break"), (Some(""), "")] {
+        if let Some(end) = text {
+            std::fs::write(&path, format!("{TOKEN}{end}")).expect("written");
+        }
+        let error = connect(&settings).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(error.is_empty(), words.is_empty(), "{error}");
+        assert!(error.contains(words) && !error.contains(TOKEN), "{error}");
+        assert!(error.is_empty() || error.contains(&path.display().to_string()), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use tower::Service;
 
 use super::answer::ReadResult;
+use super::connect::timed_out;
 use super::{Answer, Read, ReadError, ReadErrorKind};
 
 /// Asks the API. One `GET` per read.
@@ -66,6 +67,9 @@ fn read_error(read: &Read, error: &kube::Error) -> ReadError {
                 _ => ReadErrorKind::Api,
             };
             (kind, Some(status.code), format!("{what}: the API answered {}", status.code))
+        }
+        error if timed_out(error) => {
+            (ReadErrorKind::Timeout, None, format!("{what}: the API did not answer in time"))
         }
         _ => (ReadErrorKind::Api, None, format!("{what}: the API cannot be reached")),
     };
