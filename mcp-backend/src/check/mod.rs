@@ -9,6 +9,8 @@ pub mod service;
 pub mod volume;
 pub mod workload;
 
+pub(crate) mod look;
+pub(crate) mod quantity;
 mod rule;
 
 pub use rule::{Facts, Finding, Input, Rule, RuleDoc, run};
@@ -19,7 +21,7 @@ pub fn docs() -> impl Iterator<Item = &'static RuleDoc> {
         .iter()
         .map(|rule| &rule.doc)
         .chain(workload::docs())
-        .chain(service::RULES.iter().map(|rule| &rule.doc))
+        .chain(service::docs())
         .chain(node::RULES.iter().map(|rule| &rule.doc))
         .chain(volume::RULES.iter().map(|rule| &rule.doc))
 }
