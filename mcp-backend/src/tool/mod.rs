@@ -17,6 +17,7 @@ mod pod_log;
 mod prune;
 mod quantity;
 mod schema;
+mod spans;
 mod stack;
 
 pub use arguments::{Name, Namespace, NodeName};
@@ -25,6 +26,7 @@ pub use error::{ErrorType, ToolError};
 pub use limit::MOST_CHARACTERS;
 pub use number::Number;
 pub use quantity::{Amount, QuantityError};
+pub use spans::health_checks;
 pub use stack::{ToolStack, stack};
 
 use std::sync::Arc;
