@@ -1,3 +1,10 @@
 //! What this server tells of itself: metrics, spans, log lines.
 
+pub mod log;
+mod metrics;
 pub mod names;
+mod parent;
+pub mod traces;
+
+pub use metrics::{CacheOperation, Metrics};
+pub use parent::{HeaderLink, parent};

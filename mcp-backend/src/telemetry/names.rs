@@ -1,6 +1,6 @@
 //! Every metric and label of this server.
 
-/// Tool calls ended. Labels [`TOOL`], [`RESULT`] (`success` or an error type).
+/// Tool calls ended. Labels [`TOOL`], [`RESULT`] (`success`, an error type, or `cancelled`).
 pub const TOOL_CALLS: &str = "mcp_backend_tool_calls_total";
 /// Seconds until a tool had its answer. Label [`TOOL`].
 pub const TOOL_SECONDS: &str = "mcp_backend_tool_duration_seconds";
