@@ -82,3 +82,22 @@ pub fn catalogue() -> &'static [Entry] {
 pub fn find(name: &str) -> Option<&'static Entry> {
     catalogue().iter().find(|entry| entry.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What agents pay for with each list of tools: eleven tools are to stay within 16 kB.
+    #[test]
+    fn the_tools_together_stay_small() {
+        let one = |entry: &Entry| {
+            let schemas = [&entry.input_schema, &entry.output_schema];
+            let schemas: usize = schemas.map(|schema| limit::bytes(&**schema)).into_iter().sum();
+            // Names of members, and the annotations that every tool has.
+            entry.name.len() + entry.title.len() + entry.description.len() + schemas + 150
+        };
+        let sizes: Vec<(&str, usize)> = catalogue().iter().map(|entry| (entry.name, one(entry))).collect();
+        let all: usize = sizes.iter().map(|(_, size)| size).sum();
+        assert!(all <= 16_000, "{all}: {sizes:?}");
+    }
+}
