@@ -48,8 +48,8 @@ impl Fake {
                 text.push_str(line);
                 text.push('\n');
             }
-            text.truncate(number(query, "limitBytes").unwrap_or(text.len()));
-            text
+            let end = number(query, "limitBytes").unwrap_or(text.len()).min(text.len());
+            String::from_utf8_lossy(&text.as_bytes()[..end]).into_owned()
         })
     }
 

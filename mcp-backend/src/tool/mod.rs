@@ -18,6 +18,8 @@ mod prune;
 mod quantity;
 mod schema;
 mod spans;
+#[cfg(test)]
+mod size_tests;
 mod stack;
 
 pub use arguments::{Name, Namespace, NodeName};
