@@ -54,6 +54,17 @@ pub fn parse_line(line: &str) -> Line<'_> {
 
 /// A line as the program wrote it, without the timestamp of the API.
 pub fn parse_text(text: &str) -> Line<'_> {
+    // Colours of terminals stand right before levels.
+    static COLOUR: LazyLock<Regex> = LazyLock::new(|| compile("\u{1b}\\[[0-9;]*[A-Za-z]"));
+    if !text.contains('\u{1b}') {
+        return parse_plain(text);
+    }
+    let plain = COLOUR.replace_all(text, "");
+    let line = parse_plain(&plain);
+    Line { at: None, level: line.level, message: Cow::Owned(line.message.into_owned()), text }
+}
+
+fn parse_plain(text: &str) -> Line<'_> {
     let line = |level, message| Line { at: None, level, message, text };
     if text.starts_with('{')
         && let Some((level, message)) = of_json(text)
@@ -171,13 +182,18 @@ fn of_word(text: &str) -> Option<(Level, &str)> {
     }
     let near = text.char_indices().nth(NEAR_CHARACTERS).map_or(text.len(), |(at, _)| at);
     let word = NEAR.captures(&text[..near])?.get(1)?;
-    // A count before the word makes it a sum, as "3 ERROR lines".
-    let count = text[..word.start()].trim_end().ends_with(|c: char| c.is_ascii_digit())
-        && !text[..word.start()].contains([':', '[', ']', '|']);
-    if count && word.as_str() != "INFO" {
+    if is_sum(&text[..word.start()], &text[word.end()..]) {
         return None;
     }
     Some((Level::of_word(word.as_str())?, said(text, word.end())))
+}
+
+/// Whether the word is counted rather than meant, as in "3 ERROR lines". A number before it alone may be a process.
+fn is_sum(before: &str, after: &str) -> bool {
+    static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"^\s*(?:$|[,.;)]|(?:lines?|messages?|entry|entries|events?|records?|found|in|and|or)\b)")
+    });
+    before.trim_end().ends_with(|c: char| c.is_ascii_digit()) && COUNTED.is_match(after)
 }
 
 /// How far from the beginning of a line a level is looked for.
@@ -197,6 +213,20 @@ pub(super) fn compile(expression: &str) -> Regex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_can_be_read(
+            head in "(2026-11-22T10:00:00Z )?",
+            word in "(ERROR|\\[error\\]|level=error |\\{\"level\":|E0102 15:04:05.0 1 a:1\\] |\u{1b}\\[|panic:)?",
+            rest in "\\PC{0,120}",
+        ) {
+            let text = format!("{head}{word}{rest}");
+            let line = parse_line(&text);
+            proptest::prop_assert!(line.message.len() <= text.len() + 2);
+            let _ = (line.is_error(), line.is_warning(), super::super::template(&line.message));
+        }
+    }
 
     fn check(line: &str, level: Option<Level>, message: &str) {
         let parsed = parse_line(line);
@@ -249,6 +279,10 @@ mod tests {
             ("ERROR", Some(Error), "ERROR"),
             ("no error here", None, "no error here"),
             ("finished with 0 ERROR lines", None, "finished with 0 ERROR lines"),
+            ("found 3 ERROR", None, "found 3 ERROR"),
+            ("2026-11-22 10:00:00.123 17 ERROR api lost", Some(Error), "api lost"),
+            ("\u{1b}[31mERROR\u{1b}[0m lost", Some(Error), "lost"),
+            ("\u{1b}[2m10:00:00\u{1b}[0m \u{1b}[33m WARN\u{1b}[0m slow", Some(Warn), "slow"),
             ("INFO 0 errors", Some(Info), "0 errors"),
             ("failover ok", None, "failover ok"),
             ("GET /ERROR 200", None, "GET /ERROR 200"),

@@ -13,6 +13,9 @@ use crate::report::{Truncated, clean, clip};
 
 use super::{Context, ErrorType, Namespace, Number, Tool, ToolError, limit};
 
+/// The longest selector: it stands in an address.
+const SELECTOR_BYTES: usize = 1_000;
+
 /// The tool.
 pub(super) struct ListPods;
 
@@ -105,6 +108,9 @@ impl Tool for ListPods {
             Some(namespace) => Some(namespace.as_str()),
             None => Some("default"),
         };
+        if arguments.label_selector.as_ref().is_some_and(|selector| selector.len() > SELECTOR_BYTES) {
+            return Err(not_a_selector());
+        }
         let query = Query { labels: arguments.label_selector.clone(), fields: None };
         let listed = context
             .reader
@@ -137,13 +143,17 @@ impl Tool for ListPods {
 /// The API refuses a selector that is none with the status 400.
 fn failure(error: ReadError, by_selector: bool) -> ToolError {
     if by_selector && error.status == Some(400) {
-        return ToolError::new(
-            ErrorType::Validation,
-            "label_selector is not a selector",
-            "write it as \"app=web,tier!=db\"",
-        );
+        return not_a_selector();
     }
     error.into()
+}
+
+fn not_a_selector() -> ToolError {
+    ToolError::new(
+        ErrorType::Validation,
+        "label_selector is not a selector",
+        format!("write it as \"app=web,tier!=db\", in at most {SELECTOR_BYTES} characters"),
+    )
 }
 
 impl Arguments {
@@ -347,6 +357,7 @@ mod tests {
             (json!({ "namespace": "A" }), ErrorType::Validation, "namespace"),
             (json!({ "other": 1 }), ErrorType::Validation, "other"),
             (json!({ "label_selector": "((" }), ErrorType::Validation, "label_selector"),
+            (json!({ "label_selector": "a".repeat(1_001) }), ErrorType::Validation, "1000"),
             (json!({ "namespace": "none" }), ErrorType::NotFound, "none"),
         ] {
             let error = fake.call("list_pods", arguments.clone()).await.unwrap_err();
