@@ -19,6 +19,8 @@ mod quantity;
 mod schema;
 mod spans;
 #[cfg(test)]
+mod secrecy_tests;
+#[cfg(test)]
 mod size_tests;
 mod stack;
 
