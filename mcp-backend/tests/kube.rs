@@ -80,6 +80,17 @@ async fn objects_lists_and_logs_are_read_over_tls() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_cut_within_a_character_is_read() {
+    let line = [(now(), "é".repeat(200_000))];
+    let contents = Fixed::from_objects([pod("web")]).with_log(("shop", "web", "main"), false, line);
+    let server = ApiServer::start(Sim::holding(contents, Options::default(), Clock::manual(now()))).await;
+    let reader = reader(&server, TOKEN).await;
+    let query = LogQuery { namespace: "shop".to_owned(), pod: "web".to_owned(), ..LogQuery::default() };
+    let log = reader.log(&query).await.expect("a log");
+    assert!(log.ends_with("éé\u{FFFD}") && log.len() < 262_144 + 3, "{} bytes", log.len());
+}
+
+#[tokio::test]
 async fn statuses_of_the_api_keep_their_meaning_and_are_asked_for_once() {
     let faults = "status=403:pods,status=410:events,status=429:nodes,status=500:services,\
                   status=504:configmaps,status=503:deployments";

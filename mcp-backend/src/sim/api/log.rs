@@ -127,24 +127,25 @@ fn status_of<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
     statuses.find(|status| status["name"] == container)
 }
 
-/// The text. As the real one: the last lines first of all, and of these the first bytes, cut within a line.
-fn write(log: &Log, options: &Options) -> String {
+/// The text. As the real one: the last lines first of all, and of these the first bytes, cut within a line and even
+/// within a character.
+fn write(log: &Log, options: &Options) -> Vec<u8> {
     let oldest = options.since.map_or(0, |since| first_since(log, since));
     let first = options.tail.map_or(oldest, |tail| oldest.max(log.len.saturating_sub(tail)));
     let limit = options.limit.unwrap_or(usize::MAX);
-    let mut text = String::new();
+    let mut text = Vec::new();
     for index in first..log.len {
         if text.len() >= limit {
             break;
         }
         let line = (log.line)(index);
         if options.timestamps {
-            text.push_str(&format!("{:.9} ", line.at));
+            text.extend_from_slice(format!("{:.9} ", line.at).as_bytes());
         }
-        text.push_str(&line.text);
-        text.push('\n');
+        text.extend_from_slice(line.text.as_bytes());
+        text.push(b'\n');
     }
-    text.truncate(text.floor_char_boundary(limit));
+    text.truncate(limit);
     text
 }
 

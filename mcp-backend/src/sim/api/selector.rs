@@ -79,7 +79,11 @@ impl Field {
             // An absent field is the empty one, or false.
             None | Some(Value::Null) => self.value.is_empty() || self.value == "false",
             Some(Value::String(text)) => *text == self.value,
-            Some(other) => other.to_string() == self.value,
+            Some(Value::Bool(flag)) => self.value.parse() == Ok(*flag),
+            Some(Value::Number(number)) => {
+                number.as_i64().is_some_and(|number| self.value.parse() == Ok(number))
+            }
+            Some(Value::Array(_) | Value::Object(_)) => false,
         };
         holds == self.equal
     }
