@@ -1,8 +1,19 @@
 //! The rules about one pod (`POD-…`).
 
+mod crash;
+mod lifecycle;
 mod lists;
+mod probes;
 pub mod references;
+mod scheduling;
+mod specification;
+mod start;
 mod status;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod view;
 
 pub use lists::{PodLists, facts_from_lists};
 pub use status::{ready_count, status_reason};
@@ -14,7 +25,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod};
 
 use crate::cluster::PodMetrics;
-use crate::report::Issue;
+use crate::report::{Issue, Severity};
 
 use super::{Facts, Input, Rule, run};
 
@@ -79,10 +90,52 @@ pub fn owner_of_kind<'a>(pod: &'a Pod, kind: &str) -> Option<&'a str> {
     (owner.kind == kind).then_some(owner.name.as_str())
 }
 
-/// Every rule about a pod.
-pub const RULES: &[Rule<PodFacts>] = &[];
+/// Every rule about a pod, in the order of their ids.
+pub const RULES: &[Rule<PodFacts>] = &[
+    crash::CRASH_LOOP,
+    start::IMAGE,
+    start::CREATE,
+    crash::OUT_OF_MEMORY,
+    crash::FAILED,
+    crash::RESTARTS,
+    scheduling::UNSCHEDULABLE,
+    start::STUCK,
+    start::INIT,
+    probes::READINESS,
+    probes::LIVENESS,
+    probes::STARTUP,
+    specification::PROBES,
+    lifecycle::EVICTED,
+    lifecycle::TERMINATING,
+    usage::LIMITS,
+    usage::USAGE,
+    storage::CLAIM,
+    storage::CONFIG_MAP,
+    lifecycle::NODE,
+    specification::TAG,
+    specification::OWNER,
+    lifecycle::NOT_READY,
+    lifecycle::WARNINGS,
+    specification::SECURITY,
+];
 
-/// What is wrong with the pod, worst first.
+/// What is wrong with the pod, worst first. A pod that did its work is healthy, whatever it looks like now.
 pub fn issues(facts: &PodFacts) -> Vec<Issue> {
-    run(RULES, facts)
+    if is_done(facts) {
+        return Vec::new();
+    }
+    let mut issues = run(RULES, facts);
+    // POD-023 is for what nothing else tells.
+    let id = lifecycle::NOT_READY.doc.id;
+    let told = issues.iter().any(|issue| issue.check != id && issue.severity <= Severity::High);
+    issues.retain(|issue| issue.check != id || !told);
+    issues
+}
+
+/// Whether its phase is Succeeded, or its job is complete.
+fn is_done(facts: &PodFacts) -> bool {
+    let status = facts.job.as_ref().and_then(|job| job.status.as_ref());
+    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    facts.phase() == "Succeeded"
+        || conditions.iter().any(|condition| condition.type_ == "Complete" && condition.status == "True")
 }
