@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::analyze_logs::AnalyzeLogs;
 use super::check_resource_usage::CheckResourceUsage;
+use super::diagnose_pod::DiagnosePod;
 use super::get_events::GetEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::get_resource::GetResource;
@@ -68,6 +69,7 @@ pub fn catalogue() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         vec![
             Entry::of::<ListPods>(),
+            Entry::of::<DiagnosePod>(),
             Entry::of::<GetPodLogs>(),
             Entry::of::<AnalyzeLogs>(),
             Entry::of::<GetEvents>(),

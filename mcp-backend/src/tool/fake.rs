@@ -71,7 +71,7 @@ impl Fake {
         (find(tool).expect("the tool is in the catalogue").run)(context, arguments).await
     }
 
-    fn answer(&self, read: &Read) -> Result<Answer, ReadError> {
+    pub(crate) fn answer(&self, read: &Read) -> Result<Answer, ReadError> {
         let (path, query) = read.uri.split_once('?').unwrap_or((&read.uri, ""));
         let status = self.failures.get(path).copied();
         let Some(make) = self.texts.get(path).filter(|_| status.is_none()) else {

@@ -135,7 +135,7 @@ fn count(event: &ApiEvent) -> u32 {
 }
 
 /// Equal reasons on one object as one event with the newest message; the newest first.
-fn group<'a>(events: impl IntoIterator<Item = &'a Arc<ApiEvent>>) -> Vec<Event> {
+pub(super) fn group<'a>(events: impl IntoIterator<Item = &'a Arc<ApiEvent>>) -> Vec<Event> {
     let mut groups: BTreeMap<(Object, String), Event> = BTreeMap::new();
     for event in events {
         let object = object(&event.involved_object);

@@ -4,9 +4,13 @@ mod analyze_logs;
 mod arguments;
 mod catalogue;
 mod check_resource_usage;
+mod diagnose_pod;
+#[cfg(test)]
+mod diagnose_pod_tests;
 mod error;
 #[cfg(test)]
 mod fake;
+mod gather;
 mod get_events;
 mod get_pod_logs;
 mod get_resource;

@@ -67,7 +67,10 @@ pub(super) async fn read(reader: &Reader, which: &Which<'_>) -> Result<PodLog, T
 }
 
 /// The newest lines. The API cuts what is too large at its end, where the newest lines are: then fewer are asked for.
-async fn newest(reader: &Reader, mut query: LogQuery) -> Result<(Arc<String>, Option<Truncated>), ReadError> {
+pub(super) async fn newest(
+    reader: &Reader,
+    mut query: LogQuery,
+) -> Result<(Arc<String>, Option<Truncated>), ReadError> {
     let asked = query.tail_lines.unwrap_or(1);
     let mut text = reader.log(&query).await?;
     for _ in 0..ATTEMPTS {

@@ -3,6 +3,7 @@
 mod crash;
 mod lifecycle;
 mod lists;
+mod logs;
 mod probes;
 pub mod references;
 mod scheduling;
@@ -16,6 +17,7 @@ mod usage;
 mod view;
 
 pub use lists::{PodLists, facts_from_lists};
+pub use logs::{LogChoice, log_choices};
 pub use status::{ready_count, status_reason};
 
 use std::sync::Arc;
@@ -52,6 +54,24 @@ pub struct PodFacts {
     pub config_maps: Option<Vec<Arc<ConfigMap>>>,
     /// The job that made it, if one did.
     pub job: Option<Arc<Job>>,
+}
+
+impl PodFacts {
+    /// The pod alone: nothing around it was read.
+    pub fn of_pod(pod: Arc<Pod>, now: Timestamp) -> Self {
+        Self {
+            now,
+            deep: false,
+            pod,
+            events: None,
+            logs: None,
+            usage: None,
+            node: None,
+            claims: None,
+            config_maps: None,
+            job: None,
+        }
+    }
 }
 
 /// The tail of a container's log.
