@@ -176,7 +176,7 @@ fn output(gathered: &Gathered, namespace: &str, name: &str) -> Output {
         owner: owner.map(|owner| text(&format!("{}/{}", owner.kind, owner.name), 253)),
         truncated: None,
     };
-    cut.to_fit(&mut output);
+    cut.shrink(&mut output);
     output
 }
 
@@ -348,7 +348,7 @@ impl Cut {
     }
 
     /// Shortens lists, the least telling first, until the answer has its size; then says so.
-    fn to_fit(mut self, output: &mut Output) {
+    fn shrink(mut self, output: &mut Output) {
         self.announce(output);
         while limit::bytes(output) > ROOM && self.step(output) {
             self.announce(output);

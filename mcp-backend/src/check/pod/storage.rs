@@ -84,7 +84,7 @@ fn claims(facts: &PodFacts) -> Vec<Finding> {
                 facts.object(),
                 format!("The claim \"{name}\" of the pod {state}"),
             )
-            .evidence(claim.map(|claim| describe(claim)))
+            .evidence(claim.map(describe))
             .evidence(scheduler_message(facts).map(|message| format!("scheduler: {}", excerpt(&message))))
             .recommend(advice)
             .since(claim.and_then(|claim| claim.metadata.creation_timestamp.as_ref()).map(|at| at.0)),
