@@ -44,7 +44,6 @@ pub(crate) fn controller(meta: &ObjectMeta) -> Option<&str> {
 /// A condition of the status, whatever the kind of object.
 pub(crate) trait Condition {
     fn kind(&self) -> &str;
-    fn status(&self) -> &str;
     fn reason(&self) -> &str;
     fn message(&self) -> &str;
     fn since(&self) -> Option<Timestamp>;
@@ -55,9 +54,6 @@ macro_rules! conditions {
         impl Condition for $type {
             fn kind(&self) -> &str {
                 &self.type_
-            }
-            fn status(&self) -> &str {
-                &self.status
             }
             fn reason(&self) -> &str {
                 self.reason.as_deref().unwrap_or_default()

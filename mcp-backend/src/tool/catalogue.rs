@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 use super::analyze_logs::AnalyzeLogs;
 use super::check_resource_usage::CheckResourceUsage;
 use super::diagnose_pod::DiagnosePod;
+use super::cluster_health::ClusterHealth;
+use super::diagnose_deployment::DiagnoseDeployment;
+use super::diagnose_node::DiagnoseNode;
+use super::diagnose_service::DiagnoseService;
 use super::get_events::GetEvents;
 use super::get_pod_logs::GetPodLogs;
 use super::get_resource::GetResource;
@@ -68,8 +72,12 @@ async fn run<T: Tool>(mut context: Context, arguments: Map<String, Value>) -> Re
 pub fn catalogue() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         vec![
+            Entry::of::<ClusterHealth>(),
             Entry::of::<ListPods>(),
             Entry::of::<DiagnosePod>(),
+            Entry::of::<DiagnoseDeployment>(),
+            Entry::of::<DiagnoseService>(),
+            Entry::of::<DiagnoseNode>(),
             Entry::of::<GetPodLogs>(),
             Entry::of::<AnalyzeLogs>(),
             Entry::of::<GetEvents>(),

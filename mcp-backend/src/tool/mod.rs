@@ -3,6 +3,7 @@
 mod analyze_logs;
 mod arguments;
 mod catalogue;
+mod causes;
 mod check_resource_usage;
 mod diagnose_pod;
 #[cfg(test)]
@@ -11,6 +12,15 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod gather;
+mod cluster_health;
+mod diagnose_deployment;
+mod diagnose_node;
+mod diagnose_service;
+mod error;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod flows_tests;
 mod get_events;
 mod get_pod_logs;
 mod get_resource;
@@ -27,6 +37,7 @@ mod secrecy_tests;
 #[cfg(test)]
 mod size_tests;
 mod stack;
+mod survey;
 
 pub use arguments::{Name, Namespace, NodeName};
 pub use catalogue::{Entry, catalogue, find};

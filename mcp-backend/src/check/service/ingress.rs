@@ -1,5 +1,6 @@
 //! Whether ingresses lead to what is there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
@@ -53,13 +54,20 @@ pub fn issues(facts: &IngressFacts) -> Vec<Issue> {
 }
 
 /// Every backend that names a service: the host (or `*`) and the backend.
-pub(super) fn backends(ingress: &Ingress) -> Vec<(&str, &IngressBackend)> {
+fn backends(ingress: &Ingress) -> Vec<(&str, &IngressBackend)> {
     let Some(spec) = &ingress.spec else { return Vec::new() };
     let rules = spec.rules.iter().flatten().flat_map(|rule| {
         let host = rule.host.as_deref().unwrap_or("*");
         rule.http.iter().flat_map(move |http| http.paths.iter().map(move |path| (host, &path.backend)))
     });
     rules.chain(spec.default_backend.iter().map(|backend| ("*", backend))).collect()
+}
+
+/// The hosts by which the ingress leads to this service; `*` is any host.
+pub fn leads_to<'a>(ingress: &'a Ingress, service: &str) -> BTreeSet<&'a str> {
+    let named =
+        |backend: &IngressBackend| backend.service.as_ref().is_some_and(|named| named.name == service);
+    backends(ingress).into_iter().filter(|(_, backend)| named(backend)).map(|(host, _)| host).collect()
 }
 
 /// What is wrong with the ingress, in a few words each. `only`: leave out backends of other services.
@@ -120,11 +128,7 @@ fn of_ingress(facts: &IngressFacts) -> Vec<Finding> {
 pub(super) fn of_service(facts: &ServiceFacts) -> Vec<Finding> {
     let ingresses = facts.ingresses.as_deref().unwrap_or_default();
     let name = facts.name();
-    let names_it = |ingress: &&Arc<Ingress>| {
-        backends(ingress)
-            .iter()
-            .any(|(_, backend)| backend.service.as_ref().is_some_and(|service| service.name == name))
-    };
+    let names_it = |ingress: &&Arc<Ingress>| !leads_to(ingress, name).is_empty();
     let of_one = |ingress: &Arc<Ingress>| {
         let facts = IngressFacts {
             ingress: Arc::clone(ingress),

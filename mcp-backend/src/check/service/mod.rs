@@ -17,7 +17,7 @@ mod ingress;
 mod nearest;
 mod rules;
 
-pub use ingress::{IngressFacts, issues as ingress_issues, problems as ingress_problems};
+pub use ingress::{IngressFacts, issues as ingress_issues, leads_to, problems as ingress_problems};
 pub use rules::RULES;
 
 /// A service and what is known around it. `None`: could not be read.
