@@ -1,10 +1,10 @@
 //! Containers that ended, or end again and again.
 
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::PodFacts;
 use super::view::{Unit, event_message, event_reason, excerpt, finished_at, span};
-use crate::check::quantity::amount;
 use crate::check::{Finding, Rule, RuleDoc};
 use crate::report::Severity;
 
@@ -50,7 +50,7 @@ pub(super) const OUT_OF_MEMORY: Rule<PodFacts> = Rule {
     },
     needs: &[],
     deep: false,
-    explains: &["POD-001", "POD-005"],
+    explains: &["POD-001", "POD-005", "POD-006"],
     find: out_of_memory,
 };
 
@@ -206,7 +206,7 @@ fn out_of_memory(facts: &PodFacts) -> Vec<Finding> {
         } else {
             "The node itself had no memory left: set requests and limits, look at diagnose_node"
         };
-        let of = |usage| format!("memory used now: {}", mebibytes(usage));
+        let of = |usage: &Quantity| format!("memory used now: {}", super::usage::spell("memory", usage));
         findings.push(
             Finding::new(
                 if recent { Severity::Critical } else { Severity::Medium },
@@ -218,7 +218,7 @@ fn out_of_memory(facts: &PodFacts) -> Vec<Finding> {
                 if now.is_some() { "state" } else { "last run" },
                 ended(facts, end)
             )])
-            .evidence(used.and_then(amount).map(of))
+            .evidence(used.map(of))
             .evidence(facts.last_lines(&unit, 2))
             .recommend(advice)
             .since(at)
@@ -226,10 +226,6 @@ fn out_of_memory(facts: &PodFacts) -> Vec<Finding> {
         );
     }
     findings
-}
-
-fn mebibytes(bytes: f64) -> String {
-    format!("{:.0}Mi", bytes / 1_048_576.0)
 }
 
 fn failed(facts: &PodFacts) -> Vec<Finding> {

@@ -274,6 +274,9 @@ fn spoken_of(facts: &PodFacts, event: &Event) -> bool {
     }
 }
 
+/// The most reasons that POD-024 speaks of, the worst first: whoever writes events must not drown the other issues.
+const WARNED: usize = 5;
+
 /// How many reports fall into the last ten minutes, if they are spread evenly between the first and the last.
 fn lately(facts: &PodFacts, event: &Event) -> f64 {
     let Some(last) = event_last(event).map(|at| facts.age(at)).filter(|age| *age < 600) else { return 0.0 };
@@ -296,13 +299,14 @@ fn warnings(facts: &PodFacts) -> Vec<Finding> {
     for event in events {
         groups.entry(event_reason(event)).or_default().push(event);
     }
-    let mut findings = Vec::new();
+    let mut findings: Vec<(Severity, Finding)> = Vec::new();
     for (reason, events) in groups {
         let count = events.iter().map(|event| event_count(event)).fold(0, u32::saturating_add);
         let recent: f64 = events.iter().map(|event| lately(facts, event)).sum();
         let severity = if recent >= 5.0 { Severity::Medium } else { Severity::Low };
         let latest = events.first().and_then(|event| event_last(event));
-        findings.push(
+        findings.push((
+            severity,
             Finding::new(
                 severity,
                 facts.object(),
@@ -312,7 +316,8 @@ fn warnings(facts: &PodFacts) -> Vec<Finding> {
             .recommend("Read what it says (get_events with name set to the pod)")
             .since(events.iter().filter_map(|event| event_first(event)).min())
             .times(count),
-        );
+        ));
     }
-    findings
+    findings.sort_by_key(|(severity, _)| *severity);
+    findings.into_iter().map(|(_, finding)| finding).take(WARNED).collect()
 }

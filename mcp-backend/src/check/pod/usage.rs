@@ -59,6 +59,15 @@ fn request<'a>(container: &'a Container, resource: &str) -> Option<&'a Quantity>
     container.resources.as_ref()?.requests.as_ref()?.get(resource)
 }
 
+/// A measured amount as people write it: the metrics come in billionths and in single kibibytes.
+pub(super) fn spell(resource: &str, used: &Quantity) -> String {
+    match (amount(used), resource) {
+        (Some(cores), "cpu") => format!("{:.0}m", (cores * 1_000.0).ceil()),
+        (Some(bytes), _) if bytes >= 1_048_576.0 => format!("{:.0}Mi", bytes / 1_048_576.0),
+        _ => used.0.clone(),
+    }
+}
+
 fn limits(facts: &PodFacts) -> Vec<Finding> {
     let advice =
         "Set requests to what it usually uses and a memory limit to what it may use (check_resource_usage)";
@@ -118,8 +127,9 @@ fn judge(
         Some(amount(used)? / allowed * 100.0)
     };
     let (limit, request) = (limit(unit.spec, resource), request(unit.spec, resource));
-    let numbers =
-        |allowed: &Quantity, word: &str| format!("{resource}: {} used, {word} {}", used.0, allowed.0);
+    let numbers = |allowed: &Quantity, word: &str| {
+        format!("{resource}: {} used, {word} {}", spell(resource, used), allowed.0)
+    };
     // A tiny slack: shares of decimal fractions are not exact.
     if let Some((share, limit)) = share(limit).filter(|share| *share >= 90.0 - 1e-9).zip(limit) {
         let (risk, advice) = match severity {

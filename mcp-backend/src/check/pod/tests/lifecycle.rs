@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{ago, check, healthy};
+use super::{Case, ago, check, healthy};
 
 #[test]
 fn an_evicted_pod_names_the_resource_and_the_node() {
@@ -89,6 +89,13 @@ fn other_warnings_are_grouped_by_reason() {
     let issue = many.issue("POD-024");
     assert!(issue.message.starts_with("Warning \"DNSConfigForming\" × 5, the last 30 s ago"), "{issue:?}");
     check(&few.warning("Odd", "x", 30, 1), &["POD-024 low", "POD-024 low"]);
+}
+
+#[test]
+fn not_every_reason_is_told() {
+    let warn = |case: Case, number: usize| case.warning(&format!("Odd{number}"), "x", 30, 1);
+    let case = (0..9).fold(healthy(), warn).warning("Zealous", "x", 30, 9);
+    check(&case, &["POD-024 medium", "POD-024 low", "POD-024 low", "POD-024 low", "POD-024 low"]);
 }
 
 #[test]

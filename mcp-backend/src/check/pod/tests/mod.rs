@@ -4,6 +4,7 @@ mod crash;
 mod lifecycle;
 mod probes;
 mod scheduling;
+mod seeded;
 mod specification;
 mod start;
 mod storage;

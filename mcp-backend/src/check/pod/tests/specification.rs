@@ -73,6 +73,8 @@ fn usage_is_compared_with_limit_and_request() {
     let issue = healthy().usage("1m", "250Mi").issue("POD-017");
     assert!(issue.message.contains("98 % of its memory limit"), "{}", issue.message);
     assert_eq!(issue.evidence, ["memory: 250Mi used, limit 256Mi"]);
+    let measured = healthy().usage("209220001n", "1Ki").issue("POD-017");
+    assert_eq!(measured.evidence, ["cpu: 210m used, request 100m"]);
 }
 
 #[test]
