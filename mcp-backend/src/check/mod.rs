@@ -11,7 +11,6 @@ pub mod workload;
 
 pub(crate) mod look;
 pub(crate) mod quantity;
-mod quantity;
 mod rule;
 
 pub use rule::{Facts, Finding, Input, Rule, RuleDoc, run};

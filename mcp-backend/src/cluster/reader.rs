@@ -138,6 +138,15 @@ impl Reader {
         namespace: Option<&str>,
         query: &Query,
     ) -> Result<Listed<K>, ReadError> {
+        match self.pages(namespace, query).await {
+            // The place in the list is too old to go on from. The first page may be a cached one, which names the same
+            // place again: it must be a new one.
+            Err(error) if error.kind == ReadErrorKind::Expired => self.fresh().pages(namespace, query).await,
+            listed => listed,
+        }
+    }
+
+    async fn pages<K: Kind>(&self, namespace: Option<&str>, query: &Query) -> Result<Listed<K>, ReadError> {
         let mut items = Vec::new();
         let mut next = None;
         loop {
@@ -145,8 +154,10 @@ impl Reader {
             items.extend(page.items.iter().cloned());
             next = page.metadata.continue_.clone().filter(|token| !token.is_empty());
             if next.is_none() || items.len() >= MOST {
+                // A server may give more than it was asked for.
+                let complete = next.is_none() && items.len() <= MOST;
                 items.truncate(MOST);
-                return Ok(Listed { items, complete: next.is_none() });
+                return Ok(Listed { items, complete });
             }
         }
     }
@@ -184,11 +195,9 @@ fn parse_one<K: serde::de::DeserializeOwned + Send + Sync + 'static>(
 }
 
 fn typed<T: Send + Sync + 'static>(body: Body) -> Result<Arc<T>, ReadError> {
-    body.downcast().map_err(|_| ReadError {
-        kind: ReadErrorKind::Unreadable,
-        status: None,
-        message: "the cache holds another kind of object under this address".to_owned(),
-        retry_after: None,
+    body.downcast().map_err(|_| {
+        let message = "the cache holds another kind of object under this address";
+        ReadError::new(ReadErrorKind::Unreadable, message)
     })
 }
 
@@ -283,3 +292,7 @@ fn escape(value: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

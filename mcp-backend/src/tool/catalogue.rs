@@ -3,13 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
+use tracing::{Instrument as _, info_span};
 
 use super::analyze_logs::AnalyzeLogs;
 use super::check_resource_usage::CheckResourceUsage;
-use super::diagnose_pod::DiagnosePod;
 use super::cluster_health::ClusterHealth;
 use super::diagnose_deployment::DiagnoseDeployment;
 use super::diagnose_node::DiagnoseNode;
+use super::diagnose_pod::DiagnosePod;
 use super::diagnose_service::DiagnoseService;
 use super::get_events::GetEvents;
 use super::get_pod_logs::GetPodLogs;
@@ -34,7 +35,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn of<T: Tool>() -> Self {
+    pub(super) fn of<T: Tool>() -> Self {
         Self {
             name: T::NAME,
             title: T::TITLE,
@@ -47,17 +48,25 @@ impl Entry {
 }
 
 async fn run<T: Tool>(mut context: Context, arguments: Map<String, Value>) -> Result<Value, ToolError> {
-    let arguments: T::Arguments = serde_json::from_value(Value::Object(arguments)).map_err(|error| {
+    let arguments = info_span!("validate_input").in_scope(|| validate::<T>(arguments))?;
+    if T::fresh(&arguments) {
+        context.reader = context.reader.fresh();
+    }
+    let output = T::run(context, arguments).instrument(info_span!("execute_tool")).await?;
+    info_span!("format_response").in_scope(|| format::<T>(output))
+}
+
+fn validate<T: Tool>(arguments: Map<String, Value>) -> Result<T::Arguments, ToolError> {
+    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
         ToolError::new(
             ErrorType::Validation,
             format!("failed to deserialize parameters: {error}"),
             format!("see the input schema of {}", T::NAME),
         )
-    })?;
-    if T::fresh(&arguments) {
-        context.reader = context.reader.fresh();
-    }
-    let output = T::run(context, arguments).await?;
+    })
+}
+
+fn format<T: Tool>(output: T::Output) -> Result<Value, ToolError> {
     let answer = serde_json::to_value(output).map_err(|error| {
         ToolError::new(
             ErrorType::Internal,

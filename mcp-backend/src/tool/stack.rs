@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tower::util::BoxCloneSyncService;
@@ -10,15 +11,43 @@ use tower::{Service, ServiceBuilder};
 
 use crate::clock::Clock;
 use crate::cluster::{ReadStack, Reader};
+use crate::telemetry::Metrics;
 
-use super::{Context, ToolCall, ToolReply};
+use super::{Context, MeterLayer, TimeLimitLayer, ToolCall, ToolReply, TraceLayer};
 
 /// What MCP and `POST /call-tool` call tools by.
 pub type ToolStack = BoxCloneSyncService<ToolCall, ToolReply, Infallible>;
 
-/// The stack over these reads.
+/// How tools are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long one call may take.
+    pub time_limit: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { time_limit: Duration::from_secs(30) }
+    }
+}
+
+/// The stack over these reads, counting for nobody.
 pub fn stack(reads: ReadStack, clock: Clock) -> ToolStack {
-    BoxCloneSyncService::new(ServiceBuilder::new().service(Tools { reads, clock }))
+    stack_with(reads, clock, &Settings::default(), &Metrics::new())
+}
+
+/// The stack over these reads.
+pub fn stack_with(reads: ReadStack, clock: Clock, settings: &Settings, metrics: &Metrics) -> ToolStack {
+    BoxCloneSyncService::new(
+        ServiceBuilder::new()
+            // Outermost: joins the trace of the caller, and all that follows is below its span.
+            .layer(TraceLayer)
+            // Above the time limit: a call that was given up is counted as what the agent is told, a timeout.
+            .layer(MeterLayer::new(metrics.clone()))
+            // Single reads have limits of their own; this one is for calls of many reads.
+            .layer(TimeLimitLayer::new(settings.time_limit))
+            .service(Tools { reads, clock }),
+    )
 }
 
 /// The leaf: runs the tool.
@@ -46,3 +75,7 @@ impl Service<ToolCall> for Tools {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "stack_tests.rs"]
+mod tests;

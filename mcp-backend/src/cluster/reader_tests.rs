@@ -1,0 +1,62 @@
+//! Lists of several pages, over an API that says what it is told to.
+
+use std::sync::Mutex;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::client::Body as ClientBody;
+
+use super::*;
+use crate::cluster::{Settings, stack_with};
+use crate::telemetry::Metrics;
+
+/// Answers request after request from this list, and notes what was asked.
+fn scripted(answers: Vec<(u16, serde_json::Value)>) -> (Reader, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let answers = Arc::new(Mutex::new(answers.into_iter()));
+    let service = tower::service_fn(move |request: http::Request<ClientBody>| {
+        noted.lock().unwrap().push(request.uri().to_string());
+        let (status, body) = answers.lock().unwrap().next().unwrap();
+        let mut response = http::Response::new(ClientBody::from(body.to_string().into_bytes()));
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        std::future::ready(Ok::<_, tower::BoxError>(response))
+    });
+    let client = kube::Client::new(service, "default");
+    (Reader::new(stack_with(client, &Settings::default(), &Metrics::new()), false), asked)
+}
+
+fn page(names: &[&str], next: &str) -> (u16, serde_json::Value) {
+    let items: Vec<_> =
+        names.iter().map(|name| serde_json::json!({ "metadata": { "name": name } })).collect();
+    (200, serde_json::json!({ "metadata": { "continue": next }, "items": items }))
+}
+
+fn gone() -> (u16, serde_json::Value) {
+    let message = "The provided continue parameter is too old";
+    (410, serde_json::json!({ "kind": "Status", "message": message, "reason": "Expired", "code": 410 }))
+}
+
+fn names(listed: &Listed<Pod>) -> Vec<&str> {
+    listed.items.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect()
+}
+
+#[tokio::test]
+async fn a_list_that_expired_is_read_once_more_from_its_beginning() {
+    let (reader, asked) =
+        scripted(vec![page(&["old"], "t1"), gone(), page(&["a", "b"], "t2"), page(&["c"], "")]);
+    let listed = reader.list::<Pod>(Some("shop"), &Query::default()).await.unwrap();
+    assert_eq!(names(&listed), ["a", "b", "c"]);
+    assert!(listed.complete);
+    let first = "/api/v1/namespaces/shop/pods?limit=500";
+    let expected =
+        [first.to_owned(), format!("{first}&continue=t1"), first.to_owned(), format!("{first}&continue=t2")];
+    assert_eq!(*asked.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_list_that_expires_again_is_an_error() {
+    let (reader, asked) = scripted(vec![page(&["a"], "t1"), gone(), page(&["a"], "t2"), gone()]);
+    let error = reader.list::<Pod>(None, &Query::default()).await.err().unwrap();
+    assert_eq!(error.kind, ReadErrorKind::Expired);
+    assert_eq!(asked.lock().unwrap().len(), 4);
+}

@@ -1,0 +1,28 @@
+//! Reads and answers for tests of the layers.
+
+use std::sync::Arc;
+
+use super::{Answer, Read, ReadError, ReadErrorKind};
+
+pub(super) fn read(uri: &str) -> Read {
+    Read {
+        uri: uri.to_owned(),
+        what: uri.to_owned(),
+        span: "k8s.get_pod",
+        resource: "pods",
+        verb: "get",
+        namespace: Some("shop".to_owned()),
+        name: Some("web".to_owned()),
+        fresh: false,
+        parse: |text| Ok(Arc::new(text)),
+    }
+}
+
+/// An answer of this length.
+pub(super) fn answer(bytes: usize) -> Answer {
+    Answer { body: Arc::new("body".to_owned()), bytes, cached: false }
+}
+
+pub(super) fn missing() -> ReadError {
+    ReadError::new(ReadErrorKind::NotFound, "not found")
+}
