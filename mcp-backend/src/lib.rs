@@ -19,7 +19,9 @@
 //! Invariants: nothing here writes to a cluster; no answer holds a value of a Secret, an environment variable or an
 //! annotation; the rules read no clock.
 
+pub mod app;
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod log;

@@ -35,7 +35,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of<T: Tool>() -> Self {
+    /// The tool of this type.
+    pub(crate) fn of<T: Tool>() -> Self {
         Self {
             name: T::NAME,
             title: T::TITLE,
