@@ -76,6 +76,11 @@ impl ServerHandler for Mcp {
         Ok(ListToolsResult::with_all_items(self.entries.iter().map(description).collect()))
     }
 
+    /// By its `x-mcp-header` rmcp compares the headers `Mcp-Param-…` of 2026-07-28 with the arguments.
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.find(name).map(description)
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
