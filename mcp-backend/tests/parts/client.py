@@ -22,7 +22,7 @@ STEPS = {
 
 
 def plain(answer):
-    return answer.model_dump(mode="json", by_alias=True)
+    return answer.model_dump(mode="json", by_alias=True) if hasattr(answer, "model_dump") else answer
 
 
 async def main() -> None:
