@@ -75,10 +75,12 @@ fn full_names(entry: &Entry, mut arguments: Map<String, Value>) -> Map<String, V
     let properties = entry.input_schema.get("properties");
     let takes = |name: &str| properties.is_some_and(|members| members.get(name).is_some());
     for (short, full) in SHORT {
-        if takes(full) && !takes(short) && !arguments.contains_key(full) {
-            if let Some(value) = arguments.remove(short) {
-                arguments.insert(full.to_owned(), value);
-            }
+        if takes(full)
+            && !takes(short)
+            && !arguments.contains_key(full)
+            && let Some(value) = arguments.remove(short)
+        {
+            arguments.insert(full.to_owned(), value);
         }
     }
     arguments
