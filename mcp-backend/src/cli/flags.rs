@@ -110,7 +110,7 @@ pub(super) struct Telemetry {
     /// Collector that traces are sent to [default: OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT; without: none]
     #[arg(long, env = "MCP_BACKEND_OTLP_ENDPOINT", value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,
-    /// How: grpc or http/protobuf [default: OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL; without: grpc]
+    /// How: grpc or http/protobuf [default: OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL; without: http/protobuf]
     #[arg(long, env = "MCP_BACKEND_OTLP_PROTOCOL", value_name = "PROTOCOL")]
     pub(super) otlp_protocol: Option<String>,
     /// Form of the log, which goes to standard error: text or json
