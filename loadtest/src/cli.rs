@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::address::{Loopback, LoopbackUrl};
 use crate::compare::{self, LISTENING, Peer};
+use crate::demo::{self, DemoArgs, GuardedArgs};
 use crate::load::{self, MAX_CONNECTIONS, MAX_SECONDS};
 use crate::payload::{Answers, Scenario};
 use crate::workers::Running;
@@ -22,7 +23,7 @@ const MAX_ROUNDS: u64 = 100;
 /// Why a command failed.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Load for mcp-tap, on this machine only: a fast fixture server, the bare proxy as the floor, and comparisons.
+/// Load for mcp-tap, on this machine only: a fast fixture server, the bare proxy as the floor, comparisons, and a demo.
 #[derive(Debug, Parser)]
 #[command(name = "mcp-loadtest", version)]
 pub struct Cli {
@@ -46,6 +47,11 @@ pub enum Command {
     Idle(IdleArgs),
     /// Compare direct calls, the bare proxy, mcp-tap and others under the same load in interleaved rounds.
     Compare(CompareArgs),
+    /// Start a server, mcp-tap before it and agents that use it, and show live what mcp-tap sees.
+    Demo(DemoArgs),
+    /// Run a program that ends with the demo.
+    #[command(hide = true)]
+    Guarded(GuardedArgs),
 }
 
 /// Flags of `server`.
@@ -180,6 +186,8 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Load(flags) => block_on(send_load(flags)),
         Command::Idle(flags) => block_on(hold_idle(flags)),
         Command::Compare(flags) => block_on(run_comparison(flags)),
+        Command::Demo(flags) => run_demo(flags),
+        Command::Guarded(flags) => Err(flags.become_program().into()),
     }
 }
 
@@ -250,6 +258,12 @@ async fn run_comparison(flags: CompareArgs) -> Result<(), Error> {
     say(&if flags.json { serde_json::to_string_pretty(&comparison)? } else { comparison.to_string() })
 }
 
+/// The demo minds the signals itself: being stopped is how it ends.
+fn run_demo(flags: DemoArgs) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(demo::run(&flags.into()))?)
+}
+
 fn say(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", text.trim_end())?;
@@ -281,6 +295,14 @@ mod tests {
             "compare --trace-ratio 0.1",
             "collector --listen 0.0.0.0:0",
             "compare --peer a=http://127.0.0.1:1@1",
+            "demo --agents 0",
+            "demo --agents 65",
+            "demo --pace 0",
+            "demo --pace nan",
+            "demo --duration 0s",
+            "demo --interval 10ms",
+            "demo --upstream http://10.0.0.1:1/",
+            "demo --upstream http://127.0.0.1:1/ --backend x",
         ] {
             let words = std::iter::once("mcp-loadtest").chain(flags.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{flags}");

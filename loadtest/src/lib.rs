@@ -13,6 +13,7 @@
 //!
 //! In reading order: [`payload`] (what is asked and answered, byte for byte), [`server`], [`bare`], [`collector`],
 //! [`load`], [`compare`]; [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
+//! [`demo`] is another matter: the whole product at work, to look at.
 
 pub mod address;
 pub mod bare;
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod clock;
 pub mod collector;
 pub mod compare;
+pub mod demo;
 pub mod load;
 pub mod payload;
 pub mod server;

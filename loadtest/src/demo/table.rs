@@ -1,0 +1,325 @@
+//! The table as text: pure, cut to a width and a height.
+
+use std::time::Duration;
+
+use super::figures::{Figures, Row};
+
+/// Longest name of a tool or client that is shown.
+const NAME: usize = 20;
+/// From this width on there is room for one column more.
+const WIDE: usize = 92;
+/// Lines that are no tools, at most.
+const FRAME: usize = 12;
+
+/// How a piece of text looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Strong,
+    Faint,
+    Good,
+    Bad,
+}
+
+impl Style {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Strong => "\x1b[1m",
+            Self::Faint => "\x1b[2m",
+            Self::Good => "\x1b[36m",
+            Self::Bad => "\x1b[31m",
+        }
+    }
+}
+
+/// A line in pieces.
+#[derive(Debug, Default)]
+struct Line(Vec<(Style, String)>);
+
+impl Line {
+    fn with(mut self, style: Style, text: impl Into<String>) -> Self {
+        self.0.push((style, text.into()));
+        self
+    }
+
+    /// As text of at most this many letters.
+    fn render(&self, width: usize, colours: bool) -> String {
+        let mut room = width;
+        let mut line = String::new();
+        for (style, text) in &self.0 {
+            // Names come from clients and servers: nothing of them may move the cursor.
+            let text: String = text
+                .chars()
+                .map(|letter| if letter.is_control() { '?' } else { letter })
+                .take(room)
+                .collect();
+            room -= text.chars().count();
+            if colours && *style != Style::Plain && !text.is_empty() {
+                line.extend([style.code(), &text, "\x1b[0m"]);
+            } else {
+                line.push_str(&text);
+            }
+        }
+        line.trim_end().to_owned()
+    }
+}
+
+/// What stands above the table.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    /// Name and address of the server.
+    pub(super) server: String,
+    /// Where an MCP client connects.
+    pub(super) endpoint: String,
+    /// The admin port, `http://ADDRESS:PORT`.
+    pub(super) admin: String,
+    /// Where the logs are.
+    pub(super) logs: String,
+    /// Number of agents.
+    pub(super) agents: usize,
+    /// Their seed.
+    pub(super) seed: u64,
+}
+
+/// The room there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Letters of a line.
+    pub(super) width: usize,
+    /// Lines.
+    pub(super) height: usize,
+    /// Whether to colour.
+    pub(super) colours: bool,
+}
+
+/// Everything, one string per line.
+pub(super) fn screen(header: &Header, figures: &Figures, elapsed: Duration, room: Room) -> Vec<String> {
+    let mut lines = head(header, elapsed);
+    lines.push(Line::default());
+    lines.extend(table(figures, room));
+    lines.truncate(room.height);
+    lines.iter().map(|line| line.render(room.width, room.colours)).collect()
+}
+
+/// The table without what stands above it.
+pub(super) fn plain(figures: &Figures, room: Room) -> Vec<String> {
+    table(figures, room).iter().map(|line| line.render(room.width, room.colours)).collect()
+}
+
+fn head(header: &Header, elapsed: Duration) -> Vec<Line> {
+    let seconds = elapsed.as_secs();
+    let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let agents = format!("  {} agents (seed {}), {time}", header.agents, header.seed);
+    vec![
+        Line::default()
+            .with(Style::Strong, "mcp-tap")
+            .with(Style::Plain, format!(" before {}", header.server))
+            .with(Style::Faint, agents)
+            .with(Style::Strong, "  Ctrl-C ends"),
+        pair("your MCP client", &header.endpoint, ""),
+        pair("admin port", &header.admin, "/  /metrics  /operations  /catalogue"),
+        pair("logs", &header.logs, ""),
+    ]
+}
+
+fn pair(name: &str, value: &str, more: &str) -> Line {
+    Line::default()
+        .with(Style::Faint, format!("{name:<17}"))
+        .with(Style::Good, value)
+        .with(Style::Faint, more)
+}
+
+fn table(figures: &Figures, room: Room) -> Vec<Line> {
+    let wide = room.width >= WIDE;
+    let title = format!(
+        "{:<NAME$}{:>7}{:>7}{:>7}{:>7}{:>7}{:>7}{:>5}{:>7}{:>6}{}",
+        "TOOL",
+        "CALL/S",
+        "CALLS",
+        "P50",
+        "P95",
+        "P99",
+        "CALLER",
+        "TOOL",
+        "TOKENS",
+        "AGAIN",
+        if wide { "  OTHER FAULTS" } else { "" },
+    );
+    let mut lines = vec![Line::default().with(Style::Strong, title)];
+    let shown = figures.tools.len().min(room.height.saturating_sub(FRAME).max(1));
+    lines.extend(figures.tools[..shown].iter().map(|tool| row(tool, Style::Plain, wide)));
+    if shown < figures.tools.len() {
+        let more = format!("… {} more", figures.tools.len() - shown);
+        lines.push(Line::default().with(Style::Faint, more));
+    }
+    lines.push(row(&figures.total, Style::Strong, wide));
+    lines.push(Line::default());
+    lines
+        .push(counts("at fault", figures.total.faults.iter().map(|(party, count)| (party.as_str(), *count))));
+    lines.push(counts("clients", figures.clients.iter().map(|(name, calls)| (name.as_str(), *calls))));
+    let notes = format!(
+        "{} tools cost each agent {} tokens, {} calls of unknown tools, {} connections",
+        figures.catalogue_tools, figures.catalogue_tokens, figures.unknown_tools, figures.connections,
+    );
+    lines.push(Line::default().with(Style::Faint, format!("{:<10}", "catalogue")).with(Style::Plain, notes));
+    lines
+}
+
+fn row(row: &Row, style: Style, wide: bool) -> Line {
+    let name = clip(&row.tool);
+    let fault = |party: &str, width: usize| match row.fault(party) {
+        0 => (Style::Faint, format!("{:>width$}", "-")),
+        count => (Style::Bad, format!("{count:>width$}")),
+    };
+    let (caller_style, caller) = fault("caller", 7);
+    let (tool_style, tool) = fault("tool", 5);
+    let tokens = row.tokens.map_or_else(|| "-".to_owned(), |tokens| format!("{tokens:.0}"));
+    let mut line = Line::default()
+        .with(style, format!("{name:<NAME$}"))
+        .with(style, format!("{:>7.1}{:>7}", row.rate, row.calls))
+        .with(Style::Good, format!("{:>7}{:>7}{:>7}", time(row.p50), time(row.p95), time(row.p99)))
+        .with(caller_style, caller)
+        .with(tool_style, tool)
+        .with(style, format!("{tokens:>7}{:>6}", row.repeated));
+    if wide {
+        let others = row.faults.iter().filter(|(party, _)| !["caller", "tool"].contains(&party.as_str()));
+        let text: Vec<String> = others.map(|(party, count)| format!("{party} {count}")).collect();
+        if row.faults_but(&["caller", "tool"]) > 0 {
+            line = line.with(Style::Bad, format!("  {}", text.join(", ")));
+        }
+    }
+    line
+}
+
+fn counts<'a>(name: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Line {
+    let text: Vec<String> = counts.map(|(name, count)| format!("{} {count}", clip(name))).collect();
+    let text = if text.is_empty() { "nobody yet".to_owned() } else { text.join(", ") };
+    Line::default().with(Style::Faint, format!("{name:<10}")).with(Style::Plain, text)
+}
+
+fn clip(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    name.chars().take(NAME - 1).chain(['…']).collect()
+}
+
+/// A duration in at most six letters.
+fn time(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "-".to_owned(),
+        Some(seconds) if seconds < 0.0095 => format!("{:.1}ms", seconds * 1e3),
+        Some(seconds) if seconds < 0.9995 => format!("{:.0}ms", seconds * 1e3),
+        Some(seconds) if seconds < 99.95 => format!("{seconds:.1}s"),
+        Some(seconds) => format!("{seconds:.0}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn tool(name: &str, calls: u64) -> Row {
+        Row {
+            tool: name.to_owned(),
+            rate: 1.25,
+            calls,
+            p50: Some(0.0042),
+            p95: Some(0.25),
+            p99: Some(2.04),
+            faults: BTreeMap::from([("caller".to_owned(), 12), ("timeout".to_owned(), 1)]),
+            tokens: Some(812.4),
+            repeated: 3,
+        }
+    }
+
+    fn figures(tools: usize) -> Figures {
+        let names = ["diagnose_pod", "check_resource_usage", "a_tool_with_a_very_long_name"];
+        Figures {
+            tools: (0..tools).map(|number| tool(names[number % 3], 100)).collect(),
+            total: tool("all tools", 100_000),
+            clients: (0..30).map(|number| (format!("client-{number}"), 100 - number)).collect(),
+            catalogue_tools: 11,
+            catalogue_tokens: 4000,
+            unknown_tools: 4,
+            connections: 6,
+        }
+    }
+
+    fn header() -> Header {
+        Header {
+            server: "mcp-backend at 127.0.0.1:3001".to_owned(),
+            endpoint: "http://127.0.0.1:8080/mcp".to_owned(),
+            admin: "http://127.0.0.1:9464".to_owned(),
+            logs: "/tmp/mcp-tap-demo-123456".to_owned(),
+            agents: 6,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn twelve_tools_fit_a_terminal_of_80_by_24_and_more_are_counted() {
+        for (tools, width, height) in [(0, 80, 24), (12, 80, 24), (60, 80, 24), (60, 200, 50), (12, 20, 5)] {
+            let room = Room { width, height, colours: false };
+            let lines = screen(&header(), &figures(tools), Duration::from_secs(3661), room);
+            assert!(lines.len() <= height, "{tools} {width}x{height}: {}", lines.len());
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:#?}");
+            let text = lines.join("\n");
+            assert_eq!(text.contains("more"), tools == 60, "{text}");
+            assert!(height < 24 || text.contains("catalogue"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_shows_rate_quantiles_faults_and_tokens() {
+        let room = Room { width: 100, height: 50, colours: false };
+        let lines = plain(&figures(1), room);
+        assert_eq!(
+            lines[0],
+            "TOOL                 CALL/S  CALLS    P50    P95    P99 CALLER TOOL TOKENS AGAIN  OTHER FAULTS"
+        );
+        assert_eq!(
+            lines[1],
+            "diagnose_pod            1.2    100  4.2ms  250ms   2.0s     12    -    812     3  timeout 1"
+        );
+    }
+
+    #[test]
+    fn colours_change_no_letter() {
+        let room = |colours| Room { width: 80, height: 24, colours };
+        let coloured = screen(&header(), &figures(3), Duration::ZERO, room(true)).join("\n");
+        let mut bare = coloured.clone();
+        for code in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[36m"] {
+            bare = bare.replace(code, "");
+        }
+        assert_ne!(bare, coloured);
+        let plain = screen(&header(), &figures(3), Duration::ZERO, room(false));
+        let bare: Vec<&str> = bare.lines().map(str::trim_end).collect();
+        assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn a_name_cannot_move_the_cursor() {
+        let line = Line::default().with(Style::Plain, "a\x1b[2Jb\nc");
+        assert_eq!(line.render(80, true), "a?[2Jb?c");
+    }
+
+    #[test]
+    fn times_take_six_letters() {
+        for (seconds, expected) in [
+            (None, "-"),
+            (Some(0.00004), "0.0ms"),
+            (Some(0.0094), "9.4ms"),
+            (Some(0.0099), "10ms"),
+            (Some(0.9994), "999ms"),
+            (Some(0.9999), "1.0s"),
+            (Some(99.94), "99.9s"),
+            (Some(300.0), "300s"),
+        ] {
+            assert_eq!(time(seconds), expected, "{seconds:?}");
+        }
+    }
+}
