@@ -1,3 +1,4 @@
+# make demo    the whole product at work on this machine
 # make test    everything CI runs; installs what it needs
 # make help    all targets
 
@@ -16,6 +17,15 @@ help: ## Show the targets
 .PHONY: build
 build: ## Build the release binary (target/release/mcp-tap)
 	cargo build --release --bin mcp-tap
+
+# For example: make demo DEMO="--agents 12 --pace 0.5"
+DEMO ?=
+
+.PHONY: demo
+demo: ## Start a server, mcp-tap before it and agents that use it; shows live what mcp-tap sees
+	@echo "building mcp-backend, mcp-tap and mcp-loadtest (the first time this takes a few minutes)" >&2
+	@cargo build --profile demo --bin mcp-backend --bin mcp-tap --bin mcp-loadtest
+	@exec "$${CARGO_TARGET_DIR:-target}/demo/mcp-loadtest" demo $(DEMO)
 
 .PHONY: test
 test: lint parts counts ## Lint, then all tests: documentation, unit, property, real third-party parts

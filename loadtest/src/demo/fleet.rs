@@ -97,8 +97,10 @@ impl Fleet {
                 Ok(Self { tap, backend, logs, server, endpoint, admin })
             }
             Err(error) => {
-                let kept = logs.keep();
-                note(&format!("the logs are in {}", kept.display()));
+                // A log that may say more than the message.
+                if matches!(error, FleetError::Child(_) | FleetError::NotReady(_)) {
+                    note(&format!("the logs are in {}", logs.keep().display()));
+                }
                 Err(error)
             }
         }

@@ -43,9 +43,10 @@ impl Line {
         self
     }
 
-    /// As text of at most this many letters.
+    /// As text of at most this many letters; what was cut ends with an ellipsis.
     fn render(&self, width: usize, colours: bool) -> String {
-        let mut room = width;
+        let cut = self.0.iter().map(|(_, text)| text.chars().count()).sum::<usize>() > width;
+        let mut room = if cut { width.saturating_sub(1) } else { width };
         let mut line = String::new();
         for (style, text) in &self.0 {
             // Names come from clients and servers: nothing of them may move the cursor.
@@ -60,6 +61,9 @@ impl Line {
             } else {
                 line.push_str(&text);
             }
+        }
+        if cut {
+            line.push('…');
         }
         line.trim_end().to_owned()
     }
@@ -134,7 +138,7 @@ fn table(figures: &Figures, room: Room) -> Vec<Line> {
     let wide = room.width >= WIDE;
     let title = format!(
         "{:<NAME$}{:>7}{:>7}{:>7}{:>7}{:>7}{:>7}{:>5}{:>7}{:>6}{}",
-        "TOOL",
+        "CALLED TOOL",
         "CALL/S",
         "CALLS",
         "P50",
@@ -159,7 +163,7 @@ fn table(figures: &Figures, room: Room) -> Vec<Line> {
         .push(counts("at fault", figures.total.faults.iter().map(|(party, count)| (party.as_str(), *count))));
     lines.push(counts("clients", figures.clients.iter().map(|(name, calls)| (name.as_str(), *calls))));
     let notes = format!(
-        "{} tools cost each agent {} tokens, {} calls of unknown tools, {} connections",
+        "{} tools, {} tokens per agent; {} calls of unknown tools; {} connections",
         figures.catalogue_tools, figures.catalogue_tokens, figures.unknown_tools, figures.connections,
     );
     lines.push(Line::default().with(Style::Faint, format!("{:<10}", "catalogue")).with(Style::Plain, notes));
@@ -279,7 +283,7 @@ mod tests {
         let lines = plain(&figures(1), room);
         assert_eq!(
             lines[0],
-            "TOOL                 CALL/S  CALLS    P50    P95    P99 CALLER TOOL TOKENS AGAIN  OTHER FAULTS"
+            "CALLED TOOL          CALL/S  CALLS    P50    P95    P99 CALLER TOOL TOKENS AGAIN  OTHER FAULTS"
         );
         assert_eq!(
             lines[1],
@@ -305,6 +309,7 @@ mod tests {
     fn a_name_cannot_move_the_cursor() {
         let line = Line::default().with(Style::Plain, "a\x1b[2Jb\nc");
         assert_eq!(line.render(80, true), "a?[2Jb?c");
+        assert_eq!(line.render(4, true), "a?[…");
     }
 
     #[test]
