@@ -93,7 +93,8 @@ impl History {
                 row.rate = (row.calls as f64 - before).max(0.0) / seconds;
             }
         }
-        figures.total.rate = figures.tools.iter().map(|row| row.rate).sum();
+        // The sum of nothing is -0.
+        figures.total.rate = figures.tools.iter().map(|row| row.rate).sum::<f64>() + 0.0;
         self.0.push_back((at, calls));
         figures
     }

@@ -6,7 +6,7 @@
 //!                 └─ /metrics ──► figures ──► table
 //! ```
 //!
-//! The table is made of nothing but the metrics that every user of mcp-tap has. In reading order: [`fleet`] and
+//! The table is made of nothing but the metrics that every user of mcp-tap has. In reading order: `fleet` and
 //! `child` (the servers; `guard` ends them with the demo), `agents` (the traffic), `scrape` and `figures` (what the
 //! metrics say), `table` and `display` (how it looks).
 
@@ -29,13 +29,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-pub use self::agents::{Counts, Settings as AgentSettings};
 pub use self::child::ChildError;
 pub use self::flags::DemoArgs;
 pub use self::fleet::{FleetError, Settings as FleetSettings};
 pub use self::guard::GuardedArgs;
 
-use self::agents::Agents;
+use self::agents::{Agents, Counts, Settings as AgentSettings};
 use self::display::Display;
 use self::figures::{Figures, History};
 use self::fleet::Fleet;

@@ -36,17 +36,17 @@ const RECOVERY: Duration = Duration::from_secs(1);
 
 /// Who works, and how.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(super) struct Settings {
     /// The MCP endpoint.
-    pub url: LoopbackUrl,
+    pub(super) url: LoopbackUrl,
     /// Number of agents.
-    pub agents: usize,
+    pub(super) agents: usize,
     /// What randomness starts from.
-    pub seed: u64,
+    pub(super) seed: u64,
     /// Thinking times are multiplied by this.
-    pub pace: f64,
+    pub(super) pace: f64,
     /// Tools to call at a server that is no diagnostics server.
-    pub tools: Vec<String>,
+    pub(super) tools: Vec<String>,
 }
 
 /// How the agents' requests ended, as they saw it.
@@ -62,19 +62,19 @@ pub(super) struct Tally {
 
 /// A [`Tally`] at a moment.
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Tool calls that were sent.
-    pub calls: u64,
+    pub(super) calls: u64,
     /// Other requests that were sent.
-    pub others: u64,
+    pub(super) others: u64,
     /// Answers that were JSON-RPC errors or results with `isError`.
-    pub refused: u64,
+    pub(super) refused: u64,
     /// Calls that the agent gave up.
-    pub given_up: u64,
+    pub(super) given_up: u64,
     /// Requests without a proper answer.
-    pub unanswered: u64,
+    pub(super) unanswered: u64,
     /// What the last one of these died of.
-    pub last_problem: Option<String>,
+    pub(super) last_problem: Option<String>,
 }
 
 impl Tally {
