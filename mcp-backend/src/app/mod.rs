@@ -1,8 +1,5 @@
 //! Builds every part, wires them, serves, ends.
 
-mod log;
-mod telemetry;
-
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,17 +14,21 @@ use tracing::{info, warn};
 
 use crate::cli::{Cluster, Settings, Way};
 use crate::clock::Clock;
+use crate::cluster::{CacheSettings, ConnectError};
 use crate::serve::admin::Admin;
 use crate::serve::http::{Allowed, Endpoint, PATH};
 use crate::serve::mcp::Mcp;
 use crate::serve::stdio::{self, StdioError};
 use crate::sim::Sim;
+use crate::telemetry::traces::{TraceError, Traces};
+use crate::telemetry::{Metrics, log};
 use crate::{cluster, tool};
-
-use telemetry::Telemetry;
 
 /// How long the rest (a read of standard input that nothing can interrupt) may keep the process.
 const REST: Duration = Duration::from_millis(200);
+
+/// How long the last spans may take to be sent.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// How long after the first signal another one is taken for the same.
 const ECHO: Duration = Duration::from_millis(200);
@@ -38,7 +39,9 @@ enum RunError {
     #[error("cannot listen on {address} (--{flag}): {error}")]
     Listen { flag: &'static str, address: SocketAddr, error: std::io::Error },
     #[error("cannot reach the cluster: {0}")]
-    Cluster(String),
+    Cluster(#[from] ConnectError),
+    #[error("cannot send traces: {0}")]
+    Traces(#[from] TraceError),
     #[error("cannot serve standard input and output: {0}")]
     Stdio(#[from] StdioError),
     #[error("cannot go on: {0}")]
@@ -69,16 +72,22 @@ fn failed(error: &RunError) -> ExitCode {
 async fn serve(settings: Settings) -> Result<(), RunError> {
     // Before anything is said: whoever reads that we listen may send a signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let telemetry = Telemetry::start(&settings);
+    let traces = settings.traces.as_ref().map(Traces::new).transpose()?;
+    // Only a subscriber that is there already can stand in its way, and then lines go there.
+    log::start(settings.log, traces.as_ref()).ok();
+    let metrics = Metrics::new();
+    tokio::spawn(metrics.clone().upkeep());
     let clock = Clock::system();
-    let client = connect(&settings.cluster, &clock).await?;
-    let tools = tool::stack(cluster::stack(client), clock);
+    let client = connect(&settings.cluster, &clock, &metrics).await?;
+    let cache = settings.cache_ttl.map(CacheSettings::lasting);
+    let reads = cluster::stack_with(client, &cluster::Settings { cache, ..Default::default() }, &metrics);
+    let tools = tool::stack_with(reads, clock, &tool::Settings::default(), &metrics);
     let mcp = Mcp::new(tools, tool::catalogue());
     let ready = Arc::new(AtomicBool::new(false));
     let admin = match settings.admin {
         Some(address) => {
             let listener = listen("admin", address).await?;
-            let admin = Admin { metrics: telemetry.metrics(), ready: Arc::clone(&ready) };
+            let admin = Admin { metrics, ready: Arc::clone(&ready) };
             let address = listener.local_addr()?;
             tokio::spawn(admin.serve(listener));
             Some(address)
@@ -105,7 +114,11 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             stdio::serve(mcp, stop).await.map_err(RunError::from)
         }
     };
-    telemetry.stop().await;
+    if let Some(traces) = traces
+        && !traces.stop(FLUSH).await
+    {
+        warn!("not all spans could be sent");
+    }
     info!("ended");
     served
 }
@@ -136,14 +149,20 @@ async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|error| RunError::Listen { flag, address, error })
 }
 
-async fn connect(cluster: &Cluster, clock: &Clock) -> Result<kube::Client, RunError> {
+async fn connect(
+    cluster: &Cluster,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<kube::Client, ConnectError> {
     match cluster {
         Cluster::Sim(options) => {
+            metrics.build("sim");
             info!(seed = options.seed, speed = options.speed, "simulating a cluster");
             Ok(Sim::new(options.clone(), clock.clone()).client())
         }
-        Cluster::Kube { .. } => {
-            Err(RunError::Cluster("this build knows the simulated cluster only".to_owned()))
+        Cluster::Kube(settings) => {
+            metrics.build("kube");
+            crate::cluster::connect(settings).await
         }
     }
 }

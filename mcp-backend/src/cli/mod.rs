@@ -4,4 +4,4 @@ mod flags;
 mod settings;
 
 pub use flags::Flags;
-pub use settings::{Cluster, LogFormat, Otlp, Problems, Protocol, Settings, Way};
+pub use settings::{Cluster, Problems, Settings, Way};

@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cluster::ConnectSettings;
 use crate::serve::http::Allowed;
 use crate::sim;
+use crate::telemetry::log::{LogFormat, LogSettings};
+use crate::telemetry::traces::TraceSettings;
 
 use super::Flags;
 use super::flags;
@@ -22,12 +25,10 @@ pub struct Settings {
     pub cluster: Cluster,
     /// How long reads are used again.
     pub cache_ttl: Option<Duration>,
-    /// Where traces go, as far as flags say.
-    pub otlp: Otlp,
-    /// The form of the log.
-    pub log_format: LogFormat,
-    /// Its least level.
-    pub log_level: tracing::Level,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TraceSettings>,
+    /// The log.
+    pub log: LogSettings,
 }
 
 /// How clients come in.
@@ -45,39 +46,7 @@ pub enum Cluster {
     /// The simulated one.
     Sim(sim::Options),
     /// A real one.
-    Kube {
-        /// The file, if named.
-        kubeconfig: Option<PathBuf>,
-        /// Its context, if named.
-        context: Option<String>,
-    },
-}
-
-/// What flags say of traces; what they leave open, the standard variables of OpenTelemetry say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Otlp {
-    /// The collector.
-    pub endpoint: Option<String>,
-    /// How it is spoken to.
-    pub protocol: Option<Protocol>,
-}
-
-/// How a collector is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// gRPC.
-    Grpc,
-    /// Protobuf over HTTP.
-    HttpProtobuf,
-}
-
-/// The form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
+    Kube(ConnectSettings),
 }
 
 /// Everything that is wrong with a command line.
@@ -114,7 +83,7 @@ impl TryFrom<Flags> for Settings {
         let way = way(&serving, &mut problems);
         let cache_ttl = problems.take("cache-ttl", cache_ttl(&cluster.cache_ttl), None);
         let cluster = self::cluster(cluster, &mut problems);
-        let otlp = otlp(telemetry.otlp_endpoint, telemetry.otlp_protocol, &mut problems);
+        let traces = traces(&telemetry, &mut problems);
         let log_format = match telemetry.log_format.as_str() {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
@@ -129,7 +98,8 @@ impl TryFrom<Flags> for Settings {
         if !problems.0.is_empty() {
             return Err(problems);
         }
-        Ok(Self { way, admin, cluster, cache_ttl, otlp, log_format, log_level })
+        let log = LogSettings { format: log_format, level: log_level };
+        Ok(Self { way, admin, cluster, cache_ttl, traces, log })
     }
 }
 
@@ -222,7 +192,7 @@ fn cluster(flags: flags::Cluster, problems: &mut Problems) -> Cluster {
         other => Err(format!("on or off, not `{other}`")),
     };
     let latency = problems.take("sim-latency", latency, true);
-    let faults = given(flags.sim_faults).map_or_else(|| Ok(sim::Faults::default()), |text| faults(&text));
+    let faults = given(flags.sim_faults).map_or_else(|| Ok(sim::Faults::default()), |text| text.parse());
     let faults = problems.take("sim-faults", faults, sim::Faults::default());
     let (kubeconfig, context) = (given(flags.kubeconfig), given(flags.context));
     let which = match flags.cluster.as_str() {
@@ -234,52 +204,20 @@ fn cluster(flags: flags::Cluster, problems: &mut Problems) -> Cluster {
             }
             Ok(Cluster::Sim(sim::Options { seed, speed, latency, faults }))
         }
-        "kube" => Ok(Cluster::Kube { kubeconfig: kubeconfig.map(PathBuf::from), context }),
+        "kube" => Ok(Cluster::Kube(ConnectSettings { kubeconfig: kubeconfig.map(PathBuf::from), context })),
         other => Err(format!("sim or kube, not `{other}`")),
     };
     problems.take("cluster", which, Cluster::Sim(sim::Options::default()))
 }
 
-/// As `api_error=0.01,slow=0.02:2s,forbidden=metrics`.
-fn faults(text: &str) -> Result<sim::Faults, String> {
-    let share = |text: &str| match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err(format!("a share from 0 to 1, not `{text}`")),
-    };
-    let mut faults = sim::Faults::default();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        match part.split_once('=') {
-            Some(("api_error", value)) => faults.api_error = share(value)?,
-            Some(("slow", value)) => {
-                let (part, time) =
-                    value.split_once(':').ok_or("slow takes a share and a time, as slow=0.02:2s")?;
-                let time = humantime::parse_duration(time)
-                    .map_err(|_| format!("a duration, as 2s, not `{time}`"))?;
-                faults.slow = Some((share(part)?, time));
-            }
-            Some(("forbidden", kind)) if !kind.is_empty() => faults.forbidden.push(kind.to_owned()),
-            _ => return Err(format!("api_error=SHARE, slow=SHARE:TIME or forbidden=KIND, not `{part}`")),
-        }
-    }
-    Ok(faults)
-}
-
-fn otlp(endpoint: Option<String>, protocol: Option<String>, problems: &mut Problems) -> Otlp {
-    let endpoint = given(endpoint).map(|text| match text.parse::<http::Uri>() {
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => {
-            Ok(Some(text))
-        }
-        // The value may hold a secret: not repeated.
-        _ => Err("an address, as http://127.0.0.1:4317".to_owned()),
-    });
-    let endpoint = problems.take("otlp-endpoint", endpoint.unwrap_or(Ok(None)), None);
-    let protocol = given(protocol).map(|text| match text.as_str() {
-        "grpc" => Ok(Some(Protocol::Grpc)),
-        "http/protobuf" => Ok(Some(Protocol::HttpProtobuf)),
-        other => Err(format!("grpc or http/protobuf, not `{other}`")),
-    });
-    let protocol = problems.take("otlp-protocol", protocol.unwrap_or(Ok(None)), None);
-    Otlp { endpoint, protocol }
+fn traces(flags: &flags::Telemetry, problems: &mut Problems) -> Option<TraceSettings> {
+    let given = |flag: &Option<String>| given(flag.clone());
+    let (endpoint, protocol) = (given(&flags.otlp_endpoint), given(&flags.otlp_protocol));
+    let variable = |name: &str| std::env::var(name).ok();
+    TraceSettings::read(endpoint.as_deref(), protocol.as_deref(), variable).unwrap_or_else(|error| {
+        problems.0.push(error.to_string());
+        None
+    })
 }
 
 #[cfg(test)]
@@ -306,7 +244,7 @@ mod tests {
         let options = sim::Options { latency: true, ..sim::Options::default() };
         assert_eq!(settings.cluster, Cluster::Sim(options));
         assert_eq!(settings.cache_ttl, Some(Duration::from_secs(15)));
-        assert_eq!(settings.otlp, Otlp::default());
+        assert_eq!(settings.traces, None);
     }
 
     #[test]

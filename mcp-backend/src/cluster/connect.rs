@@ -276,19 +276,6 @@ fn in_words(error: KubeconfigError, paths: &[PathBuf], merged: &Kubeconfig) -> C
     }
 }
 
-/// Whether a request got no answer because the time of [`connect`] for it was over.
-pub(super) fn timed_out(error: &kube::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
 /// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

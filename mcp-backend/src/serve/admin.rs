@@ -12,11 +12,13 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::telemetry::Metrics;
+
 /// What the admin port shows.
 #[derive(Clone)]
 pub struct Admin {
-    /// Writes all metrics in the text format of Prometheus.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Whether calls are welcome.
     pub ready: Arc<AtomicBool>,
 }
@@ -44,7 +46,7 @@ impl Admin {
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (admin.metrics)())
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render())
 }
 
 async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
@@ -66,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn probes_say_how_it_goes() {
         let ready = Arc::new(AtomicBool::new(false));
-        let router = Admin { metrics: Arc::new(|| "up 1\n".to_owned()), ready: Arc::clone(&ready) }.router();
+        let router = Admin { metrics: Metrics::new(), ready: Arc::clone(&ready) }.router();
         let page = async |path: &str| {
             let response =
                 router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
+use crate::telemetry;
 use crate::tool::{Entry, ErrorType, ToolCall};
 
 use super::mcp::Mcp;
-use super::parent;
 
 /// Short names of arguments, and what the tools call them.
 const SHORT: [(&str, &str); 4] = [
@@ -47,7 +47,7 @@ pub(super) async fn call_tool(
         return failure(StatusCode::NOT_FOUND, ErrorType::NotFound, "tool not found");
     };
     let arguments = full_names(entry, request.args);
-    let call = ToolCall { entry, arguments, parent: parent::of_headers(&headers) };
+    let call = ToolCall { entry, arguments, parent: telemetry::parent(None, Some(&headers)) };
     let Ok(reply) = mcp.stack().oneshot(call).await;
     match reply.result {
         Ok(value) => Json(json!({ "result": *value })).into_response(),

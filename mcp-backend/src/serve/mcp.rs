@@ -12,9 +12,10 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use tower::ServiceExt;
 
+use crate::telemetry;
 use crate::tool::{Entry, ToolCall, ToolReply, ToolStack};
 
-use super::{parent, prompts, resources};
+use super::{prompts, resources};
 
 /// The name by which clients know this server.
 pub const NAME: &str = "mcp-backend";
@@ -92,7 +93,7 @@ impl ServerHandler for Mcp {
         let call = ToolCall {
             entry,
             arguments: request.arguments.unwrap_or_default(),
-            parent: parent::of(&context.meta, headers),
+            parent: telemetry::parent(Some(&context.meta), headers),
         };
         let running = async {
             let Ok(reply) = self.stack().oneshot(call).await;

@@ -10,7 +10,6 @@ pub mod stdio;
 mod call_tool;
 mod guard;
 mod open;
-mod parent;
 mod prompts;
 mod resources;
 mod sessions;
