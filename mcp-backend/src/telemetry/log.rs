@@ -45,7 +45,7 @@ pub fn start(settings: LogSettings, traces: Option<&Traces>) -> Result<(), TryIn
 
 /// Only our own lines and spans: libraries log headers and bodies at their lower levels, and have spans of their own for
 /// each request. Each of the two layers has its filter, so that the level of the log does not thin out the traces.
-pub(super) fn subscriber<W>(
+pub(crate) fn subscriber<W>(
     settings: LogSettings,
     traces: Option<&Traces>,
     writer: W,
