@@ -240,4 +240,35 @@ mod tests {
             assert!(!traces.stop(Duration::from_millis(50)).await);
         }
     }
+    #[tokio::test]
+    async fn spans_of_ours_arrive_over_http_and_those_of_libraries_do_not() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let collector = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/v1/traces", collector.local_addr().unwrap());
+        let received = tokio::spawn(async move {
+            let (mut connection, _) = collector.accept().await.unwrap();
+            let (mut request, mut piece) = (Vec::new(), [0; 4_096]);
+            // The name of the service comes before the spans, and these after the head.
+            while !String::from_utf8_lossy(&request).contains("arrives") {
+                let length = connection.read(&mut piece).await.unwrap();
+                assert_ne!(length, 0, "the collector's client left");
+                request.extend_from_slice(&piece[..length]);
+            }
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&request).into_owned()
+        });
+        let settings = TraceSettings { endpoint, protocol: Protocol::HttpProtobuf };
+        let traces = Traces::new(&settings).unwrap();
+        let log = super::super::log::subscriber(Default::default(), Some(&traces), std::io::sink);
+        tracing::subscriber::with_default(log, || {
+            tracing::info_span!("arrives").in_scope(|| {
+                tracing::info_span!(target: "hyper", "foreign").in_scope(|| tracing::info!("words"));
+            });
+        });
+        assert!(traces.stop(Duration::from_secs(10)).await);
+        let request = received.await.unwrap();
+        assert!(request.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("service.name") && request.contains("mcp-backend"), "{request}");
+        assert!(!request.contains("foreign") && !request.contains("words"), "{request}");
+    }
 }
