@@ -20,11 +20,11 @@ use tokio_rustls::TlsAcceptor;
 use tower::{BoxError, ServiceExt};
 
 /// The token that the server takes.
-pub const TOKEN: &str = "PLANTED-SECRET-token";
+pub(crate) const TOKEN: &str = "PLANTED-SECRET-token";
 
 /// How the server treats its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Answers.
     Answer,
     /// Never says a word.
@@ -40,9 +40,9 @@ pub enum Manner {
 }
 
 /// A running server; it ends with its runtime.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     ca: String,
     shared: Arc<Shared>,
 }
@@ -56,7 +56,7 @@ struct Shared {
 
 impl ApiServer {
     /// A server of this cluster.
-    pub async fn start(sim: Sim) -> Self {
+    pub(crate) async fn start(sim: Sim) -> Self {
         let (ca, acceptor) = certificates();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -77,29 +77,29 @@ impl ApiServer {
     }
 
     /// From now on it is like this to new connections and requests.
-    pub fn treat(&self, manner: Manner) {
+    pub(crate) fn treat(&self, manner: Manner) {
         *self.shared.manner.lock().expect("not poisoned") = manner;
     }
 
     /// How many connections and requests there were.
-    pub fn seen(&self) -> (usize, usize) {
+    pub(crate) fn seen(&self) -> (usize, usize) {
         let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         (read(&self.shared.connections), read(&self.shared.requests))
     }
 
     /// The certificate of its authority, in PEM.
-    pub fn ca(&self) -> &str {
+    pub(crate) fn ca(&self) -> &str {
         &self.ca
     }
 
     /// Writes a kubeconfig for it with everything within.
-    pub fn kubeconfig(&self, folder: &Path, token: &str) -> PathBuf {
+    pub(crate) fn kubeconfig(&self, folder: &Path, token: &str) -> PathBuf {
         let cluster = format!("certificate-authority-data: {}", base64(self.ca.as_bytes()));
         self.write(folder, &cluster, &format!("token: {token}"))
     }
 
     /// Writes a kubeconfig for it that names files beside it.
-    pub fn kubeconfig_of_files(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn kubeconfig_of_files(&self, folder: &Path) -> PathBuf {
         std::fs::write(folder.join("ca.pem"), &self.ca).expect("written");
         std::fs::write(folder.join("token"), TOKEN).expect("written");
         self.write(folder, "certificate-authority: ca.pem", "tokenFile: token")
