@@ -15,7 +15,7 @@ use mcp_backend::cluster::{
     ConnectSettings, Kind, LogQuery, Query, ReadError, ReadErrorKind, Reader, connect, stack,
 };
 use mcp_backend::sim::{Fixed, Options, Sim};
-use mcp_backend::tool::{ErrorType, ToolError};
+use mcp_backend::tool::{Context, ErrorType, ToolError, catalogue};
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -171,6 +171,41 @@ async fn a_server_that_hangs_is_given_up_in_seconds() {
         check_words(&error, &server);
     };
     tokio::join!(hung(Manner::SilentBeforeTls), hung(Manner::Silent));
+}
+
+#[tokio::test]
+async fn tools_answer_over_it() {
+    let call = async |faults: &str, tool: &str, arguments: Value| {
+        let options = Options { faults: faults.parse().expect("faults"), ..Options::default() };
+        let server = ApiServer::start(Sim::new(options, Clock::manual(now()))).await;
+        let entry = catalogue().iter().find(|entry| entry.name == tool)?;
+        let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+        let context = Context { reader: reader(&server, TOKEN).await, now: now() };
+        Some((entry.run)(context, arguments).await)
+    };
+    let all = json!({"all_namespaces": true, "limit": 200});
+    // Of one piece with the tools: none of them, or all.
+    let Some(pods) = call("", "list_pods", all.clone()).await else {
+        assert!(catalogue().is_empty());
+        return;
+    };
+    let pods = pods.expect("an answer");
+    let pods = pods["pods"].as_array().expect("a list");
+    assert!(pods.len() >= 40, "{} pods", pods.len());
+    let chatty = pods.iter().find(|pod| pod["name"].as_str().is_some_and(|name| name.starts_with("chatty")));
+    let chatty = &chatty.expect("it is in platform")["name"];
+    let arguments = json!({"namespace": "platform", "pod_name": chatty, "tail_lines": 5});
+    let log = call("", "get_pod_logs", arguments).await.expect("the tool").expect("an answer");
+    assert_eq!(log["lines"].as_array().map(Vec::len), Some(5));
+    for (faults, kind) in [
+        ("status=403:pods", ErrorType::Forbidden),
+        ("status=429:pods", ErrorType::Api),
+        ("status=500:pods", ErrorType::Api),
+        ("status=504:pods", ErrorType::Timeout),
+    ] {
+        let failed = call(faults, "list_pods", all.clone()).await.expect("the tool");
+        assert_eq!(failed.expect_err(faults).kind, kind, "{faults}");
+    }
 }
 
 /// No address, no token, no payload.
