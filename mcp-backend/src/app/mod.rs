@@ -149,11 +149,7 @@ async fn listen(flag: &'static str, address: SocketAddr) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|error| RunError::Listen { flag, address, error })
 }
 
-async fn connect(
-    cluster: &Cluster,
-    clock: &Clock,
-    metrics: &Metrics,
-) -> Result<kube::Client, ConnectError> {
+async fn connect(cluster: &Cluster, clock: &Clock, metrics: &Metrics) -> Result<kube::Client, ConnectError> {
     match cluster {
         Cluster::Sim(options) => {
             metrics.build("sim");

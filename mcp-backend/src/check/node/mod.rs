@@ -200,7 +200,7 @@ fn pressure(facts: &NodeFacts) -> Vec<Finding> {
 }
 
 fn cordoned(facts: &NodeFacts) -> Vec<Finding> {
-    if !facts.node.spec.as_ref().is_some_and(|spec| spec.unschedulable == Some(true)) {
+    if facts.node.spec.as_ref().is_none_or(|spec| spec.unschedulable != Some(true)) {
         return Vec::new();
     }
     let message = format!("node {} is cordoned: it takes no new pods", facts.name());
