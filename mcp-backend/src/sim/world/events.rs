@@ -185,7 +185,7 @@ impl Builder {
             "involvedObject": involved,
             "type": if event.warning { "Warning" } else { "Normal" },
             "reason": event.reason, "message": event.message,
-            "source": source, "reportingComponent": event.by, "reportingInstance": subject.host.unwrap_or(""),
+            "source": source, "reportingComponent": event.by, "reportingInstance": source["host"].as_str().unwrap_or(""),
             "firstTimestamp": time(event.first), "lastTimestamp": time(event.last),
             "eventTime": null, "count": event.count,
         })

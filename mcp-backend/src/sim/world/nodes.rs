@@ -50,7 +50,7 @@ pub(super) fn fill(b: &mut Builder) {
         );
     }
     disk_events(b);
-    // Later a second disk is slow; the node stays well.
+    // Later something happens on a node that is well.
     let at = after(b.started, 8 * MINUTE);
     let two = b.subject("v1", "Node", "", TWO);
     b.note(

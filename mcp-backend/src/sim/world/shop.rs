@@ -116,7 +116,7 @@ fn canary(b: &mut Builder) {
 /// Grows until it is killed for memory, every 18 minutes, so that no back-off is ever in force.
 fn recommender(b: &mut Builder) {
     const LIFE: i64 = 18 * MINUTE;
-    let container = server("recommender", "shop/recommender:0.9.4", 256).uses(220, 190);
+    let container = server("recommender", "shop/recommender:0.9.4", 256).uses(80, 190);
     let template = Template::new("recommender", container.log(logs::GROWING));
     let pods = b.deployment("shop", "recommender", 2 * DAY, template, &[TWO]);
     b.service("shop", "recommender", "recommender", 80, "http", "ClusterIP");
