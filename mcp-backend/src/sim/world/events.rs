@@ -163,7 +163,9 @@ impl Builder {
         let subject = &event.subject;
         let namespace = if subject.namespace.is_empty() { "default" } else { subject.namespace };
         let id = hash(self.seed, &[&subject.uid, event.reason, &event.message]);
-        let mut involved = json!({"kind": subject.kind, "name": subject.name, "uid": subject.uid, "apiVersion": subject.api});
+        let mut involved = json!({
+            "kind": subject.kind, "name": subject.name, "uid": subject.uid, "apiVersion": subject.api,
+        });
         if !subject.namespace.is_empty() {
             involved["namespace"] = json!(subject.namespace);
         }
@@ -185,7 +187,8 @@ impl Builder {
             "involvedObject": involved,
             "type": if event.warning { "Warning" } else { "Normal" },
             "reason": event.reason, "message": event.message,
-            "source": source, "reportingComponent": event.by, "reportingInstance": source["host"].as_str().unwrap_or(""),
+            "source": source, "reportingComponent": event.by,
+            "reportingInstance": source["host"].as_str().unwrap_or(""),
             "firstTimestamp": time(event.first), "lastTimestamp": time(event.last),
             "eventTime": null, "count": event.count,
         })

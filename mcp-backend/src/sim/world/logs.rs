@@ -18,8 +18,8 @@ enum Style {
 
 type Lines = &'static [(&'static str, &'static str)];
 
-/// What a container writes: level and message of each line. In messages `{n}` is a small number, `{i}` counts up, `{id}`
-/// is an id, `{path}` a path.
+/// What a container writes: level and message of each line. In messages `{n}` is a small number, `{i}` counts up,
+/// `{id}` is an id, `{path}` a path.
 #[derive(Clone, Copy)]
 pub(super) struct Profile {
     style: Style,

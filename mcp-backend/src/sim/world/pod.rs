@@ -273,11 +273,13 @@ impl Pod {
             None => json!({}),
             Some(end) => json!({"terminated": ended(end, &id(status.restarts.saturating_sub(1)))}),
         };
+        // A container that prepares counts as ready once it has ended well.
+        let prepared = self.is_init(container) && matches!(&status.state, State::Ended(end) if end.code == 0);
         let mut written = json!({
             "name": container.name,
             "image": container.image,
             "imageID": "",
-            "ready": status.ready || matches!(&status.state, State::Ended(end) if end.code == 0 && self.is_init(container)),
+            "ready": status.ready || prepared,
             "started": matches!(status.state, State::Running(_)),
             "restartCount": status.restarts,
             "state": state,

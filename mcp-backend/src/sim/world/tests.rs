@@ -147,8 +147,8 @@ fn events_tell_of_the_faults() {
     assert_eq!(three.count(), 3);
 }
 
-/// Pods that nothing can be said against: they run and are ready or are done, on a node that is well, no warning is about
-/// them, they ask for something, and nothing restarted today.
+/// Pods that nothing can be said against: they run and are ready or are done, on a node that is well, no warning is
+/// about them, and nothing restarted today.
 fn well(world: &World) -> usize {
     let quiet = |pod: &Value| {
         let status = &pod["status"];
