@@ -16,6 +16,8 @@ mod error;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod flows_sim_tests;
+#[cfg(test)]
 mod flows_tests;
 mod gather;
 mod get_events;
