@@ -17,7 +17,7 @@ use crate::report::{Issue, Severity, Truncated, Verdict};
 
 use super::causes::{cut, fit, grouped, sort};
 use super::survey::{Survey, of_namespace};
-use super::{Context, Namespace, Number, Tool, ToolError};
+use super::{Context, Namespace, Number, Tool, ToolError, health_checks};
 
 /// How many bytes the issues may have.
 const ROOM: usize = 38_000;
@@ -88,38 +88,13 @@ impl Tool for ClusterHealth {
 fn judge(survey: &Survey, min_severity: Severity, limit: usize) -> Output {
     let tops = workloads(survey);
     let pods = survey.pods.as_deref().unwrap_or_default();
-    let owned = survey.pods_by_workload().unwrap_or_default();
-    let mut bad: HashSet<&str> = HashSet::new();
-    let mut issues = Vec::new();
-    // Pods of one workload share their causes.
-    let mut of_pod: HashMap<(&str, &str), &str> = HashMap::new();
-    for (uid, workload) in &tops {
-        for pod in owned.get(uid).into_iter().flatten() {
-            of_pod.insert((look::namespace(&pod.metadata), look::name(&pod.metadata)), uid);
-        }
-        let found = workload_issues(survey, workload, owned.get(uid).map(Vec::as_slice));
-        if found.iter().any(|issue| issue.severity < Severity::Low) {
-            bad.insert(uid);
-        }
-        issues.extend(found);
-    }
-    let pod_issues = survey.pod_issues(pods);
-    let owner = |issue: &Issue| {
-        let object = &issue.object;
-        of_pod.get(&(object.namespace.as_deref().unwrap_or_default(), object.name.as_str())).copied()
-    };
-    bad.extend(pod_issues.iter().filter(|issue| issue.severity < Severity::Low).filter_map(owner));
-    issues.extend(services(survey, &pod_issues));
-    issues.extend(grouped(pod_issues.clone(), |issue| match owner(issue) {
-        Some(uid) => uid.to_owned(),
-        None => format!("{:?}/{}", issue.object.namespace, issue.object.name),
-    }));
-    issues.extend(guards(survey, &tops));
-    issues.extend(nodes(survey));
-    issues.extend(survey.claim_issues(|_| true));
-    issues.retain(|issue| issue.severity <= min_severity);
-    sort(&mut issues);
-    let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+    let mut bad = HashSet::new();
+    let (mut issues, verdict) = health_checks(|| {
+        let mut issues = every_issue(survey, &tops, &mut bad);
+        issues.retain(|issue| issue.severity <= min_severity);
+        let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+        (issues, verdict)
+    });
     let total = issues.len();
     issues.truncate(limit);
     let hint = "raise min_severity or limit, or name a namespace";
@@ -141,6 +116,45 @@ fn judge(survey: &Survey, min_severity: Severity, limit: usize) -> Output {
         issues,
         truncated,
     }
+}
+
+/// What every rule finds, worst first; the workloads that have an issue above low are put into `bad`.
+fn every_issue<'a>(
+    survey: &'a Survey,
+    tops: &'a [(&'a str, Workload)],
+    bad: &mut HashSet<&'a str>,
+) -> Vec<Issue> {
+    let pods = survey.pods.as_deref().unwrap_or_default();
+    let owned = survey.pods_by_workload().unwrap_or_default();
+    let mut issues = Vec::new();
+    // Pods of one workload share their causes.
+    let mut of_pod: HashMap<(&str, &str), &str> = HashMap::new();
+    for (uid, workload) in tops {
+        for pod in owned.get(uid).into_iter().flatten() {
+            of_pod.insert((look::namespace(&pod.metadata), look::name(&pod.metadata)), uid);
+        }
+        let found = workload_issues(survey, workload, owned.get(uid).map(Vec::as_slice));
+        if found.iter().any(|issue| issue.severity < Severity::Low) {
+            bad.insert(uid);
+        }
+        issues.extend(found);
+    }
+    let pod_issues = survey.pod_issues(pods);
+    let owner = |issue: &Issue| {
+        let object = &issue.object;
+        of_pod.get(&(object.namespace.as_deref().unwrap_or_default(), object.name.as_str())).copied()
+    };
+    bad.extend(pod_issues.iter().filter(|issue| issue.severity < Severity::Low).filter_map(owner));
+    issues.extend(services(survey, &pod_issues));
+    issues.extend(grouped(pod_issues.clone(), |issue| match owner(issue) {
+        Some(uid) => uid.to_owned(),
+        None => format!("{:?}/{}", issue.object.namespace, issue.object.name),
+    }));
+    issues.extend(guards(survey, tops));
+    issues.extend(nodes(survey));
+    issues.extend(survey.claim_issues(|_| true));
+    sort(&mut issues);
+    issues
 }
 
 /// Every workload that no other controls, by its uid. Jobs of a CronJob are judged with it.

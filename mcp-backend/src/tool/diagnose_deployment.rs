@@ -20,7 +20,7 @@ use crate::report::{Issue, Overall, Truncated, Verdict, clean, clip};
 
 use super::causes::{cut, fit, grouped, recommendations, sort};
 use super::survey::Survey;
-use super::{Context, Name, Namespace, Tool, ToolError};
+use super::{Context, Name, Namespace, Tool, ToolError, health_checks};
 
 /// The most pods that are shown.
 const PODS: usize = 10;
@@ -160,17 +160,20 @@ fn diagnose(workload: Workload, survey: Survey) -> Output {
         classes: survey.storage_classes.clone(),
     };
     let pods = facts.pods.as_deref().unwrap_or_default();
-    let mut causes = grouped(survey.pod_issues(pods), |_| String::new());
-    let mut issues = workload::issues(&facts);
-    issues.extend(around(&facts, &survey));
-    sort(&mut issues);
-    let mut all = causes.clone();
-    all.extend(issues.iter().cloned());
-    sort(&mut all);
-    let mut verdict = Verdict::of(&all, survey.partial.clone(), survey.now);
-    if facts.workload.is_stale() {
-        verdict.overall = Overall::Unknown;
-    }
+    let (mut causes, mut issues) = (Vec::new(), Vec::new());
+    let (all, verdict) = health_checks(|| {
+        causes = grouped(survey.pod_issues(pods), |_| String::new());
+        issues = workload::issues(&facts);
+        issues.extend(around(&facts, &survey));
+        sort(&mut issues);
+        let mut all: Vec<Issue> = causes.iter().chain(&issues).cloned().collect();
+        sort(&mut all);
+        let mut verdict = Verdict::of(&all, survey.partial.clone(), survey.now);
+        if facts.workload.is_stale() {
+            verdict.overall = Overall::Unknown;
+        }
+        (all, verdict)
+    });
     let (rows, pods_cut) = rows(pods);
     let counts = facts.workload.counts();
     let narrower = "see one pod with diagnose_pod";

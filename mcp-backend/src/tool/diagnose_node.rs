@@ -15,7 +15,7 @@ use crate::report::{Issue, Partial, Severity, Truncated, Verdict, clean, clip};
 
 use super::causes::{cut, fit, recommendations};
 use super::survey::Survey;
-use super::{Context, NodeName, Tool, ToolError};
+use super::{Context, NodeName, Tool, ToolError, health_checks};
 
 /// The most rows of each list.
 const ROWS: usize = 15;
@@ -114,8 +114,11 @@ fn diagnose(node: Arc<Node>, usage: Result<Arc<NodeMetrics>, ReadError>, mut sur
     let pods: Option<Vec<Arc<Pod>>> =
         survey.pods.as_ref().map(|pods| pods.iter().filter(here).cloned().collect());
     let facts = NodeFacts { now: survey.now, node: Arc::clone(&node), pods };
-    let mut issues = node::issues(&facts);
-    let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+    let (mut issues, verdict) = health_checks(|| {
+        let issues = node::issues(&facts);
+        let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+        (issues, verdict)
+    });
     let advice = recommendations(&issues);
     let issues_cut = fit(&mut issues, ROOM, "issues", "see one pod with diagnose_pod");
     let (rows, rows_cut) = rows(&survey, facts.pods.as_deref().unwrap_or_default());

@@ -17,7 +17,7 @@ use crate::report::{Issue, Partial, Truncated, Verdict, clip};
 
 use super::causes::{cut, fit, grouped, recommendations};
 use super::survey::Survey;
-use super::{Context, Name, Namespace, Tool, ToolError};
+use super::{Context, Name, Namespace, Tool, ToolError, health_checks};
 
 /// The most names of pods, ports or ingresses that are shown.
 const NAMES: usize = 15;
@@ -137,9 +137,12 @@ fn diagnose(
         policies: survey.policies.clone(),
     };
     let selected: Vec<Arc<Pod>> = facts.selected().unwrap_or_default().into_iter().cloned().collect();
-    facts.pod_issues = grouped(survey.pod_issues(&selected), |_| String::new());
-    let mut issues = service::issues(&facts);
-    let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+    let (mut issues, verdict) = health_checks(|| {
+        facts.pod_issues = grouped(survey.pod_issues(&selected), |_| String::new());
+        let issues = service::issues(&facts);
+        let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+        (issues, verdict)
+    });
     let recommendations = recommendations(&issues);
     let issues_cut = fit(&mut issues, ROOM, "issues", "see the pods with diagnose_pod");
     let spec = facts.service.spec.as_ref();
