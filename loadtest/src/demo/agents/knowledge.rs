@@ -115,7 +115,7 @@ impl Knowledge {
 
     /// The server is a diagnostics server such as mcp-backend.
     pub(super) fn is_diagnostics(&self) -> bool {
-        ["cluster_health", "list_pods", "diagnose_pod"].iter().all(|name| self.tool(name).is_some())
+        ["list_pods", "get_pod_logs"].iter().all(|name| self.tool(name).is_some())
     }
 
     /// The tool of this name.
