@@ -291,5 +291,5 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "connect_tests.rs"]
+#[path = "tests/connect.rs"]
 mod tests;

@@ -114,7 +114,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::cluster::testing::read;
+    use crate::cluster::tests::reads::read;
 
     fn reads(status: u16, body: &'static [u8]) -> ApiReads {
         let service = tower::service_fn(move |_: http::Request<ClientBody>| async move {

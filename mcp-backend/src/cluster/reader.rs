@@ -294,5 +294,5 @@ fn escape(value: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
+#[path = "tests/reader.rs"]
 mod tests;

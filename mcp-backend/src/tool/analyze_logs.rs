@@ -139,8 +139,8 @@ fn recommendations(found: &Groups, restarts: i32, previous: bool) -> Vec<String>
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fake::{Fake, assert_valid};
     use super::*;
+    use crate::tool::tests::fake::{Fake, assert_valid};
 
     async fn analyze(lines: Vec<String>, mut arguments: Value) -> Value {
         let pod = json!({

@@ -299,7 +299,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::ErrorType;
-    use super::super::fake::{Fake, assert_valid};
+    use crate::tool::tests::fake::{Fake, assert_valid};
 
     const PODS: &str = "/api/v1/namespaces/shop/pods";
     const METRICS: &str = "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods";

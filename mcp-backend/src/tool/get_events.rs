@@ -192,8 +192,8 @@ fn object(reference: &ObjectReference) -> Object {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fake::{Fake, assert_valid};
     use super::*;
+    use crate::tool::tests::fake::{Fake, assert_valid};
 
     fn event(name: &str, reason: &str, last: &str, count: u32) -> Value {
         json!({

@@ -195,8 +195,8 @@ fn truncated(seen: &[&Line<'_>], chosen: usize) -> Option<Truncated> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fake::{Fake, assert_valid};
     use super::*;
+    use crate::tool::tests::fake::{Fake, assert_valid};
 
     const POD: &str = "/api/v1/namespaces/shop/pods/web";
     const LOG: &str = "/api/v1/namespaces/shop/pods/web/log";

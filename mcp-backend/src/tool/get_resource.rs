@@ -162,8 +162,8 @@ fn shorten(value: &mut Value, elements: usize) {
 mod tests {
     use serde_json::json;
 
-    use super::super::fake::{Fake, assert_valid};
     use super::*;
+    use crate::tool::tests::fake::{Fake, assert_valid};
 
     const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 

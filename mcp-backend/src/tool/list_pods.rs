@@ -226,8 +226,8 @@ fn place(cursor: &str) -> Result<(String, String), ToolError> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fake::{Fake, assert_valid};
     use super::*;
+    use crate::tool::tests::fake::{Fake, assert_valid};
 
     fn pod(namespace: &str, name: &str, state: Value) -> Value {
         let ready = state.get("running").is_some();

@@ -9,49 +9,35 @@ mod cluster_health;
 mod diagnose_deployment;
 mod diagnose_node;
 mod diagnose_pod;
-#[cfg(test)]
-mod diagnose_pod_tests;
 mod diagnose_service;
 mod error;
-#[cfg(test)]
-mod fake;
-#[cfg(test)]
-mod flows_sim_tests;
-#[cfg(test)]
-mod flows_tests;
 mod gather;
 mod get_events;
 mod get_pod_logs;
 mod get_resource;
+mod layer;
 mod limit;
 mod list_pods;
-mod meter;
 mod number;
 mod pod_log;
 mod prune;
 mod quantity;
 mod schema;
-#[cfg(test)]
-mod secrecy_tests;
-#[cfg(test)]
-mod size_tests;
 mod spans;
 mod stack;
 mod survey;
-mod time_limit;
-mod trace;
+#[cfg(test)]
+mod tests;
 
 pub use arguments::{Name, Namespace, NodeName};
 pub use catalogue::{Entry, catalogue, find};
 pub use error::{ErrorType, ToolError};
+pub use layer::{Meter, MeterLayer, TimeLimit, TimeLimitLayer, Trace, TraceLayer};
 pub use limit::MOST_CHARACTERS;
-pub use meter::{Meter, MeterLayer};
 pub use number::Number;
 pub use quantity::{Amount, QuantityError};
 pub use spans::health_checks;
 pub use stack::{Settings, ToolStack, stack, stack_with};
-pub use time_limit::{TimeLimit, TimeLimitLayer};
-pub use trace::{Trace, TraceLayer};
 
 use std::sync::Arc;
 

@@ -77,5 +77,5 @@ impl Service<ToolCall> for Tools {
 }
 
 #[cfg(test)]
-#[path = "stack_tests.rs"]
+#[path = "tests/stack.rs"]
 mod tests;

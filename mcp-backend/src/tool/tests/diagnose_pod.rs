@@ -7,9 +7,9 @@ use tower::service_fn;
 use tower::util::BoxCloneSyncService;
 
 use super::fake::{Fake, assert_valid, now};
-use super::gather::{Wanted, pod_facts};
-use super::{ErrorType, limit};
 use crate::cluster::{Read, ReadError, ReadErrorKind, Reader};
+use crate::tool::gather::{Wanted, pod_facts};
+use crate::tool::{ErrorType, limit};
 
 const POD: &str = "/api/v1/namespaces/shop/pods/web-1";
 const LOG: &str = "/api/v1/namespaces/shop/pods/web-1/log";

@@ -6,9 +6,9 @@ use std::time::Instant;
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
 
-use super::{ToolCall, ToolReply};
 use crate::clock;
 use crate::telemetry::Metrics;
+use crate::tool::{ToolCall, ToolReply};
 
 /// Counts each call by tool and result, and times those that had an answer. A call whose caller went away counts as
 /// `cancelled`.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::cluster::testing::{answer, missing, read};
+use crate::cluster::tests::reads::{answer, missing, read};
 
 /// What the leaf does: it counts, waits if it is told to, and answers by the address.
 #[derive(Clone, Default)]

@@ -7,8 +7,8 @@ use tower::{Layer, Service};
 use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
-use super::answer::ReadResult;
-use super::{Answer, Read, ReadError, ReadErrorKind};
+use crate::cluster::answer::ReadResult;
+use crate::cluster::{Answer, Read, ReadError, ReadErrorKind};
 
 /// Puts the span [`Read::span`] around each read, with the object, whether it was cached, and how it ended.
 ///

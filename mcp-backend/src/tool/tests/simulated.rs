@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Context, find};
 use crate::clock::Clock;
 use crate::cluster::Reader;
 use crate::sim::{Options, Sim};
+use crate::tool::{Context, find};
 
 async fn call(tool: &str, arguments: Value, most: usize) -> Value {
     let clock = Clock::manual("2026-11-22T12:00:00Z".parse().unwrap());

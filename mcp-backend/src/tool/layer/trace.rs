@@ -8,8 +8,8 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{Name, Namespace, ToolCall, ToolReply};
 use crate::telemetry::HeaderLink;
+use crate::tool::{Name, Namespace, ToolCall, ToolReply};
 
 /// Puts the span `mcp.handle_request` around each call, below [`ToolCall::parent`].
 ///

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
 
-use super::answer::ReadResult;
-use super::{Answer, Read, ReadError};
 use crate::clock;
+use crate::cluster::answer::ReadResult;
+use crate::cluster::{Answer, Read, ReadError};
 use crate::telemetry::Metrics;
 
 /// Counts each read that gets here by verb, resource and result, and times it by verb.
@@ -78,7 +78,7 @@ mod tests {
     use tower::{ServiceBuilder, ServiceExt as _};
 
     use super::*;
-    use crate::cluster::testing::{answer, missing, read};
+    use crate::cluster::tests::reads::{answer, missing, read};
 
     #[tokio::test]
     async fn reads_are_counted_by_how_they_ended() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
 
-use super::{ErrorType, ToolCall, ToolError, ToolReply};
+use crate::tool::{ErrorType, ToolCall, ToolError, ToolReply};
 
 /// Gives each call this long; then its work is dropped and the agent told so.
 ///

@@ -11,8 +11,8 @@ use moka::policy::EvictionPolicy;
 use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
-use super::answer::ReadResult;
-use super::{Answer, Read, ReadError, ReadErrorKind};
+use crate::cluster::answer::ReadResult;
+use crate::cluster::{Answer, Read, ReadError, ReadErrorKind};
 use crate::telemetry::{CacheOperation, Metrics};
 
 /// How much is kept, and how long.
@@ -212,5 +212,5 @@ fn from_memory(entry: ReadResult) -> ReadResult {
 }
 
 #[cfg(test)]
-#[path = "cache_tests.rs"]
+#[path = "../tests/cache.rs"]
 mod tests;

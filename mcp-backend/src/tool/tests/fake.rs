@@ -10,7 +10,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::cluster::{Answer, Read, ReadError, ReadErrorKind, Reader};
 
-use super::{Context, ToolError, find};
+use crate::tool::{Context, ToolError, find};
 
 type Make = dyn Fn(&str) -> String + Send + Sync;
 
@@ -106,5 +106,5 @@ pub(crate) fn assert_valid(tool: &str, answer: &Value) {
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let errors: Vec<String> = validator.iter_errors(answer).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{tool}: {errors:?}");
-    assert!(answer.to_string().chars().count() <= super::MOST_CHARACTERS, "{tool}: too large");
+    assert!(answer.to_string().chars().count() <= crate::tool::MOST_CHARACTERS, "{tool}: too large");
 }

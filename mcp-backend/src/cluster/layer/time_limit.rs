@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::answer::ReadResult;
-use super::{Answer, Read, ReadError};
+use crate::cluster::answer::ReadResult;
+use crate::cluster::{Answer, Read, ReadError};
 
 /// Gives each read this long, with the time it waits for its turn; then it is dropped and ends as
 /// [`ReadErrorKind::Timeout`](super::ReadErrorKind::Timeout).
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::ReadErrorKind;
-    use crate::cluster::testing::read;
+    use crate::cluster::tests::reads::read;
 
     #[tokio::test(start_paused = true)]
     async fn waiting_for_a_turn_counts_too() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake::Fake;
-use super::find;
+use crate::tool::find;
 
 const CORE: &str = "/api/v1/namespaces/shop";
 const APPS: &str = "/apis/apps/v1/namespaces/shop";
@@ -147,7 +147,7 @@ async fn a_workload_is_diagnosed_with_what_its_pods_share() {
 async fn a_workload_that_is_not_there_is_an_error() {
     let arguments = json!({"namespace": "shop", "deployment_name": "apj"});
     let error = cluster((CORE, APPS), &[]).call("diagnose_deployment", arguments).await.unwrap_err();
-    assert_eq!(error.kind, super::ErrorType::NotFound);
+    assert_eq!(error.kind, crate::tool::ErrorType::NotFound);
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Read, ReadError, ReadErrorKind};
+use crate::cluster::{Answer, Read, ReadError, ReadErrorKind};
 
-pub(super) fn read(uri: &str) -> Read {
+pub(in crate::cluster) fn read(uri: &str) -> Read {
     Read {
         uri: uri.to_owned(),
         what: uri.to_owned(),
@@ -19,10 +19,10 @@ pub(super) fn read(uri: &str) -> Read {
 }
 
 /// An answer of this length.
-pub(super) fn answer(bytes: usize) -> Answer {
+pub(in crate::cluster) fn answer(bytes: usize) -> Answer {
     Answer { body: Arc::new("body".to_owned()), bytes, cached: false }
 }
 
-pub(super) fn missing() -> ReadError {
+pub(in crate::cluster) fn missing() -> ReadError {
     ReadError::new(ReadErrorKind::NotFound, "not found")
 }

@@ -1,0 +1,3 @@
+//! What the tests of the layers share.
+
+pub(super) mod reads;
