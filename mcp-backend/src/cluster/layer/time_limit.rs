@@ -10,7 +10,7 @@ use crate::cluster::answer::ReadResult;
 use crate::cluster::{Answer, Read, ReadError};
 
 /// Gives each read this long, with the time it waits for its turn; then it is dropped and ends as
-/// [`ReadErrorKind::Timeout`](super::ReadErrorKind::Timeout).
+/// [`ReadErrorKind::Timeout`](crate::cluster::ReadErrorKind::Timeout).
 ///
 /// ```
 /// use std::time::Duration;
