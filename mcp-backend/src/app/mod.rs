@@ -138,7 +138,8 @@ async fn http(
     }
     ready.store(true, Ordering::Relaxed);
     info!(mcp = format!("http://{address}{PATH}"), admin = shown(admin), "listening");
-    Ok(Endpoint::new(mcp, allowed).serve(listener, stop).await?)
+    Endpoint::new(mcp, allowed).serve(listener, stop).await;
+    Ok(())
 }
 
 fn shown(admin: Option<SocketAddr>) -> String {

@@ -1,6 +1,6 @@
 //! The admin port: metrics and the two probes.
 
-use std::io;
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +13,11 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::telemetry::Metrics;
+
+use super::listen::{self, Bounds};
+
+/// A scraper, two probes, and people who look.
+const CONNECTIONS: usize = 50;
 
 /// What the admin port shows.
 #[derive(Clone)]
@@ -37,11 +42,8 @@ impl Admin {
     }
 
     /// Serves for ever.
-    ///
-    /// # Errors
-    /// When the listener fails for good.
-    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        axum::serve(listener, self.router()).await
+    pub async fn serve(self, listener: TcpListener) {
+        listen::serve(listener, self.router(), Bounds::most(CONNECTIONS), pending()).await;
     }
 }
 

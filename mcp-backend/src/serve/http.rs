@@ -1,6 +1,5 @@
 //! The HTTP port: MCP at `/mcp`, plain calls at `/call-tool`.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
+use super::listen::{self, Bounds};
 use super::mcp::Mcp;
 use super::open::{self, Open};
 use super::sessions::Sessions;
@@ -31,6 +31,9 @@ const BODY: usize = 1024 * 1024;
 
 /// Most sessions at a time.
 const SESSIONS: usize = 1_000;
+
+/// Most connections at a time; a session of an older revision keeps one for its stream.
+const CONNECTIONS: usize = 850;
 
 /// How long calls under way may take once the end has begun, and how long open streams after them.
 const FINISH: Duration = Duration::from_secs(4);
@@ -67,12 +70,12 @@ impl Endpoint {
             .route("/", get(|| async { ABOUT }))
             .route("/call-tool", post(call_tool::call_tool))
             .with_state(mcp)
-            .layer(DefaultBodyLimit::max(BODY))
-            .layer(from_fn_with_state(Arc::new(allowed), guard::guard));
+            .layer(DefaultBodyLimit::max(BODY));
         let router = Router::new()
             // Its own lists of hosts and origins, and its own limit of the body (see `config`).
             .route_service(PATH, service)
             .merge(plain)
+            .layer(from_fn_with_state(Arc::new(allowed), guard::guard))
             .layer(from_fn_with_state(open.clone(), open::count))
             .layer(map_response(no_sniffing));
         Self { router, open, close: Box::new(move || token.cancel()) }
@@ -85,32 +88,22 @@ impl Endpoint {
 
     /// Serves until `stop`. Then nobody is let in any more, calls under way are finished within bounds, and what clients
     /// keep open is closed.
-    ///
-    /// # Errors
-    /// When the listener fails for good.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let (tell, mut told) = watch::channel(false);
-        // Answers are small: waiting for more to send only delays them.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-        });
         let stopping = async move {
             told.wait_for(|stop| *stop).await.ok();
         };
-        let serving =
-            tokio::spawn(axum::serve(listener, self.router).with_graceful_shutdown(stopping).into_future());
+        let bounds = Bounds::most(CONNECTIONS);
+        let mut serving = tokio::spawn(listen::serve(listener, self.router, bounds, stopping));
         stop.await;
         tell.send(true).ok();
-        if tokio::time::timeout(FINISH, self.open.none()).await.is_err() {
+        if timeout(FINISH, self.open.none()).await.is_err() {
             tracing::warn!("ending with calls under way");
         }
         (self.close)();
-        match tokio::time::timeout(CLOSE, serving).await {
-            Ok(Ok(served)) => served,
+        if timeout(CLOSE, &mut serving).await.is_err() {
             // Clients that keep their connections do not keep us.
-            _ => Ok(()),
+            serving.abort();
         }
     }
 }

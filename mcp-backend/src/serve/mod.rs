@@ -9,6 +9,7 @@ pub mod stdio;
 
 mod call_tool;
 mod guard;
+mod listen;
 mod open;
 mod prompts;
 mod resources;

@@ -17,9 +17,15 @@ impl Open {
         Self(watch::Sender::new(0))
     }
 
-    fn one(&self) -> One {
+    /// Counts one more until it is dropped.
+    pub(super) fn one(&self) -> One {
         self.0.send_modify(|count| *count += 1);
         One(self.0.clone())
+    }
+
+    /// Follows the count.
+    pub(super) fn subscribe(&self) -> watch::Receiver<usize> {
+        self.0.subscribe()
     }
 
     /// Returns when there are none.
@@ -30,7 +36,7 @@ impl Open {
 }
 
 /// Counts until it is dropped.
-struct One(watch::Sender<usize>);
+pub(super) struct One(watch::Sender<usize>);
 
 impl Drop for One {
     fn drop(&mut self) {
