@@ -1,6 +1,6 @@
 //! Who may talk to the HTTP port: against web pages that reach for local servers (DNS rebinding, foreign origins).
 //!
-//! rmcp checks its own endpoint; the same lists are checked here for the other routes.
+//! rmcp checks its own endpoint too, but only the first of several headers.
 
 use std::sync::Arc;
 
@@ -46,11 +46,14 @@ impl Allowed {
     }
 
     fn host(&self, authority: &Authority) -> bool {
+        // A user before the name is nothing that a client sends.
+        let plain = !authority.as_str().contains('@');
         self.any_host()
-            || self.hosts.iter().filter_map(|host| host.parse::<Authority>().ok()).any(|allowed| {
-                allowed.host().eq_ignore_ascii_case(authority.host())
-                    && (allowed.port().is_none() || allowed.port_u16() == authority.port_u16())
-            })
+            || plain
+                && self.hosts.iter().filter_map(|host| host.parse::<Authority>().ok()).any(|allowed| {
+                    allowed.host().eq_ignore_ascii_case(authority.host())
+                        && (allowed.port().is_none() || allowed.port_u16() == authority.port_u16())
+                })
     }
 
     fn origin(&self, origin: &str) -> bool {
@@ -67,19 +70,18 @@ impl Allowed {
     }
 
     fn check(&self, request: &Request) -> Result<(), &'static str> {
-        let host = match request.headers().get(HOST) {
-            Some(host) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
-            None => request.uri().authority().cloned(),
-        };
-        if !host.is_some_and(|host| self.host(&host)) {
+        // Each of them counts: whoever stands between may have gone by another one than we would.
+        let named = request.headers().get_all(HOST).iter().map(|host| host.to_str().ok()?.parse().ok());
+        let mut hosts = named.chain(request.uri().authority().cloned().map(Some)).peekable();
+        let welcome = |host: Option<Authority>| host.is_some_and(|host| self.host(&host));
+        if hosts.peek().is_none() || !hosts.all(welcome) {
             return Err("Forbidden: Host header is not allowed");
         }
-        match request.headers().get(ORIGIN) {
-            Some(origin) if !origin.to_str().is_ok_and(|origin| self.origin(origin)) => {
-                Err("Forbidden: Origin header is not allowed")
-            }
-            _ => Ok(()),
+        let mut origins = request.headers().get_all(ORIGIN).iter();
+        if !origins.all(|origin| origin.to_str().is_ok_and(|origin| self.origin(origin))) {
+            return Err("Forbidden: Origin header is not allowed");
         }
+        Ok(())
     }
 }
 
@@ -140,6 +142,36 @@ mod tests {
         ] {
             assert_eq!(answer(&allowed, host, origin), welcome, "{host} {origin:?}");
         }
+    }
+
+    #[test]
+    fn every_name_that_a_request_carries_has_to_be_welcome() {
+        let allowed = Allowed::default();
+        let hosts = |uri: &str, hosts: &[&str]| {
+            let request = hosts.iter().fold(Request::builder().uri(uri), |all, host| all.header(HOST, *host));
+            allowed.check(&request.body(Body::empty()).unwrap()).is_ok()
+        };
+        for (uri, headers, welcome) in [
+            ("/", &[] as &[_], false),
+            ("/", &[""], false),
+            ("/", &["localhost", "localhost:1"], true),
+            ("/", &["localhost", "evil.example"], false),
+            ("/", &["evil.example@localhost"], false),
+            ("/", &["localhost."], false),
+            ("/", &["[::1%25lo]"], false),
+            ("/", &["[::ffff:127.0.0.1]"], false),
+            ("/", &["0.0.0.0"], false),
+            ("/", &["localhost:"], true),
+            ("http://localhost:1/", &[], true),
+            ("http://localhost/", &["LocalHost:3001"], true),
+            ("http://evil.example/", &["localhost"], false),
+            ("http://localhost/", &["evil.example"], false),
+        ] {
+            assert_eq!(hosts(uri, headers), welcome, "{uri} {headers:?}");
+        }
+        let request = Request::builder().header(HOST, "localhost").header(ORIGIN, "http://localhost");
+        let request = request.header(ORIGIN, "http://evil.example").body(Body::empty()).unwrap();
+        assert!(allowed.check(&request).is_err());
     }
 
     #[test]
