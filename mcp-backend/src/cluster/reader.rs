@@ -17,6 +17,12 @@ const MOST: usize = 5_000;
 /// How many objects the API is asked for at once.
 const PAGE: usize = 500;
 
+/// The most pages of one list: a server that gives empty pages with a continuation would be asked for ever.
+const PAGES: usize = 40;
+
+/// The most bytes of one list, as the API wrote them; parsed they take some times that.
+const LIST_BYTES: usize = 64 << 20;
+
 /// The most that a log gives, in bytes: the API is asked for no more.
 pub const LOG_BYTES: u32 = 262_144;
 
@@ -115,8 +121,8 @@ impl Reader {
 
     /// One object. Not there: an error of that kind.
     pub async fn get<K: Kind>(&self, namespace: Option<&str>, name: &str) -> Result<Arc<K>, ReadError> {
-        let body = self.ask(one(K::INFO, namespace, name, parse_one::<K>)).await?;
-        typed(body)
+        let answer = self.ask(one(K::INFO, namespace, name, parse_one::<K>)).await?;
+        typed(answer.body)
     }
 
     /// One object as the API wrote it.
@@ -129,7 +135,7 @@ impl Reader {
         let mut read = one(kind, namespace, name, parse_one::<Value>);
         // Another type than the same object read typed: another entry of the cache.
         read.uri.push_str("?pretty=false");
-        typed(self.ask(read).await?)
+        typed(self.ask(read).await?.body)
     }
 
     /// The objects of a kind, in one namespace or in all.
@@ -149,11 +155,15 @@ impl Reader {
     async fn pages<K: Kind>(&self, namespace: Option<&str>, query: &Query) -> Result<Listed<K>, ReadError> {
         let mut items = Vec::new();
         let mut next = None;
+        let (mut pages, mut bytes) = (0, 0);
         loop {
-            let page: Arc<Page<K>> = typed(self.ask(many::<K>(namespace, query, next.as_deref())).await?)?;
+            let answer = self.ask(many::<K>(namespace, query, next.as_deref())).await?;
+            let page: Arc<Page<K>> = typed(answer.body)?;
+            pages += 1;
+            bytes += answer.bytes;
             items.extend(page.items.iter().cloned());
             next = page.metadata.continue_.clone().filter(|token| !token.is_empty());
-            if next.is_none() || items.len() >= MOST {
+            if next.is_none() || items.len() >= MOST || pages >= PAGES || bytes >= LIST_BYTES {
                 // A server may give more than it was asked for.
                 let complete = next.is_none() && items.len() <= MOST;
                 items.truncate(MOST);
@@ -164,10 +174,10 @@ impl Reader {
 
     /// The lines of a log, each with the timestamp of the API before it.
     pub async fn log(&self, query: &LogQuery) -> Result<Arc<String>, ReadError> {
-        typed(self.ask(log(query)).await?)
+        typed(self.ask(log(query)).await?.body)
     }
 
-    async fn ask(&self, mut read: Read) -> Result<Body, ReadError> {
+    async fn ask(&self, mut read: Read) -> ReadResult {
         read.fresh = self.fresh;
         let answer: ReadResult = self.stack.clone().oneshot(read).await;
         let counter = match &answer {
@@ -175,7 +185,7 @@ impl Reader {
             _ => &self.tally.misses,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        Ok(answer?.body)
+        answer
     }
 }
 
@@ -214,7 +224,8 @@ fn one(
     parse: fn(String) -> Result<Body, serde_json::Error>,
 ) -> Read {
     Read {
-        uri: format!("{}/{name}", kind.path(namespace)),
+        // Names that objects refer to come from the API as they are: a path in one of them must not be another path.
+        uri: format!("{}/{}", kind.path(namespace), escape(name)),
         what: what(kind.plural, namespace, Some(name)),
         span: kind.spans.0,
         resource: kind.plural,

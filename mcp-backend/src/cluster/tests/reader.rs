@@ -60,3 +60,40 @@ async fn a_list_that_expires_again_is_an_error() {
     assert_eq!(error.kind, ReadErrorKind::Expired);
     assert_eq!(asked.lock().unwrap().len(), 4);
 }
+
+#[tokio::test]
+async fn a_list_that_never_ends_is_given_up() {
+    let answers = (0..PAGES + 1).map(|number| page(&[], &format!("t{number}"))).collect();
+    let (reader, asked) = scripted(answers);
+    let listed = reader.list::<Pod>(None, &Query::default()).await.unwrap();
+    assert!(listed.items.is_empty() && !listed.complete);
+    assert_eq!(asked.lock().unwrap().len(), PAGES);
+}
+
+#[tokio::test]
+async fn a_list_of_huge_objects_is_cut_by_its_bytes() {
+    let huge = || {
+        let text = "x".repeat(LIST_BYTES / 4);
+        let pod = serde_json::json!({ "metadata": { "name": "huge", "annotations": { "note": text } } });
+        (200, serde_json::json!({ "metadata": { "continue": "more" }, "items": [pod] }))
+    };
+    let mut number = 0;
+    let answers = std::iter::repeat_with(|| {
+        number += 1;
+        let (status, mut page) = huge();
+        page["metadata"]["continue"] = format!("t{number}").into();
+        (status, page)
+    });
+    let (reader, asked) = scripted(answers.take(5).collect());
+    let listed = reader.list::<Pod>(None, &Query::default()).await.unwrap();
+    assert_eq!((listed.items.len(), listed.complete), (4, false));
+    assert_eq!(asked.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_path_stays_one_segment() {
+    let (reader, asked) = scripted(vec![(404, serde_json::json!({}))]);
+    let name = "../secrets/token?pretty=\n%2e";
+    assert!(reader.get::<k8s_openapi::api::core::v1::Node>(None, name).await.is_err());
+    assert_eq!(*asked.lock().unwrap(), ["/api/v1/nodes/..%2Fsecrets%2Ftoken%3Fpretty%3D%0A%252e"]);
+}
