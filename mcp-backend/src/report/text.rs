@@ -2,9 +2,15 @@
 
 use std::borrow::Cow;
 
-/// The text with every control character but line feed and tab replaced by `�`.
+/// The text with every control character but line feed and tab replaced by `�`, and with it what shows a text as another
+/// than it is (writing directions, line separators) or hides words from people that a model reads (tags).
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let bad = |c: char| match c {
+        '\n' | '\t' => false,
+        '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,
+        '\u{E0000}'..='\u{E007F}' => true,
+        c => c.is_control(),
+    };
     if text.contains(bad) { Cow::Owned(text.replace(bad, "\u{FFFD}")) } else { Cow::Borrowed(text) }
 }
 
@@ -33,6 +39,15 @@ mod tests {
     fn control_characters_are_replaced_but_lines_and_tabs_stay() {
         assert_eq!(clean("a\tb\nc\u{1b}[31md\r"), "a\tb\nc\u{FFFD}[31md\u{FFFD}");
         assert!(matches!(clean("plain"), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn text_that_looks_like_another_or_like_none_is_made_visible() {
+        assert_eq!(clean("a\u{202E}b\u{2066}c\u{2028}d\u{200F}e"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}e");
+        let hidden: String = "hi".bytes().filter_map(|b| char::from_u32(0xE0000 + u32::from(b))).collect();
+        assert_eq!(clean(&hidden), "\u{FFFD}\u{FFFD}");
+        // Joiners are part of words and pictures.
+        assert!(matches!(clean("\u{5E9}\u{5DC} 👩\u{200D}💻 می\u{200C}رود"), Cow::Borrowed(_)));
     }
 
     #[test]
