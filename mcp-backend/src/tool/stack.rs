@@ -6,6 +6,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder};
 
@@ -23,11 +24,13 @@ pub type ToolStack = BoxCloneSyncService<ToolCall, ToolReply, Infallible>;
 pub struct Settings {
     /// How long one call may take.
     pub time_limit: Duration,
+    /// How many calls run at once; others wait within their time. Each may hold a list of the whole cluster.
+    pub at_once: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { time_limit: Duration::from_secs(30) }
+        Self { time_limit: Duration::from_secs(30), at_once: 64 }
     }
 }
 
@@ -46,7 +49,7 @@ pub fn stack_with(reads: ReadStack, clock: Clock, settings: &Settings, metrics: 
             .layer(MeterLayer::new(metrics.clone()))
             // Single reads have limits of their own; this one is for calls of many reads.
             .layer(TimeLimitLayer::new(settings.time_limit))
-            .service(Tools { reads, clock }),
+            .service(Tools { reads, clock, room: Arc::new(Semaphore::new(settings.at_once)) }),
     )
 }
 
@@ -55,6 +58,7 @@ pub fn stack_with(reads: ReadStack, clock: Clock, settings: &Settings, metrics: 
 struct Tools {
     reads: ReadStack,
     clock: Clock,
+    room: Arc<Semaphore>,
 }
 
 impl Service<ToolCall> for Tools {
@@ -68,8 +72,11 @@ impl Service<ToolCall> for Tools {
 
     fn call(&mut self, call: ToolCall) -> Self::Future {
         let reader = Reader::new(self.reads.clone(), false);
-        let context = Context { reader: reader.clone(), now: self.clock.now() };
+        let (clock, room) = (self.clock.clone(), Arc::clone(&self.room));
         Box::pin(async move {
+            // Never closed.
+            let _permit = room.acquire().await.ok();
+            let context = Context { reader: reader.clone(), now: clock.now() };
             let result = (call.entry.run)(context, call.arguments).await.map(Arc::new);
             Ok(ToolReply { result, cache: reader.cache_use() })
         })

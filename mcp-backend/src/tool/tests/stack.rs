@@ -270,3 +270,21 @@ async fn calls_are_counted_by_how_they_ended() {
         page.contains("mcp_backend_kube_requests_total{verb=\"log\",resource=\"log\",result=\"success\"} 1")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_the_most_at_once_wait_within_their_time() {
+    let pod = json!({ "namespace": "shop", "pod_name": "web" });
+    for (at_once, failure) in [(1, Some(ErrorType::Timeout)), (2, None)] {
+        let metrics = Metrics::new();
+        let reads = cluster::stack_with(client(), &cluster::Settings::default(), &metrics);
+        let settings = Settings { at_once, ..Settings::default() };
+        let tools = stack_with(reads, Clock::system(), &settings, &metrics);
+        let ask = |entry| tools.clone().oneshot(call(entry, pod.clone(), opentelemetry::Context::new()));
+        let (Ok(stuck), Ok(probe)) = tokio::join!(ask(&STUCK), ask(&PROBE));
+        assert_eq!(stuck.result.err().map(|error| error.kind), Some(ErrorType::Timeout));
+        assert_eq!(probe.result.err().map(|error| error.kind), failure, "{at_once} at once");
+        // Those that are over make room.
+        let Ok(after) = ask(&PROBE).await;
+        assert!(after.result.is_ok());
+    }
+}
