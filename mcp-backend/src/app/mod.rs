@@ -78,7 +78,14 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let metrics = Metrics::new();
     tokio::spawn(metrics.clone().upkeep());
     let clock = Clock::system();
-    let client = connect(&settings.cluster, &clock, &metrics).await?;
+    let client = tokio::select! {
+        client = connect(&settings.cluster, &clock, &metrics) => client?,
+        // A plugin that gives credentials may take long.
+        signal = next(&mut terminate, &mut interrupt) => {
+            info!(signal, "ended before the cluster was reached");
+            return Ok(());
+        }
+    };
     let cache = settings.cache_ttl.map(CacheSettings::lasting);
     let reads = cluster::stack_with(client, &cluster::Settings { cache, ..Default::default() }, &metrics);
     let tools = tool::stack_with(reads, clock, &tool::Settings::default(), &metrics);

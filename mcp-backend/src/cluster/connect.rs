@@ -12,6 +12,8 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 /// How long a connection may take. A read has 5 seconds in all.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long a credential plugin may take.
+const CREDENTIALS: Duration = Duration::from_secs(20);
 /// How long the server may be silent. The limit of a read comes first; this ends what nobody waits for any more.
 const SILENCE: Duration = Duration::from_secs(6);
 
@@ -127,13 +129,42 @@ pub async fn connect(settings: &ConnectSettings) -> Result<kube::Client, Connect
     let source = source(settings, &Environment::of_process())?;
     let from = source.name();
     let config = config(source, settings.context.clone()).await?;
-    kube::Client::try_from(config).map_err(|error| match error {
-        kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-            let problem = "its proxy-url cannot be used: clusters are reached without a proxy".to_owned();
-            ConnectError::Client { from, problem }
+    // On a thread of its own: it may run a program that gives the credentials, and waits for that.
+    let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config));
+    let problem = match tokio::time::timeout(CREDENTIALS, made).await {
+        Ok(Ok(Ok(client))) => return Ok(client),
+        Ok(Ok(Err(error))) => problem_of(&error),
+        Ok(Err(_)) => "no client can be made of it".to_owned(),
+        Err(_) => {
+            let time = humantime::format_duration(CREDENTIALS);
+            format!("its credential plugin gave nothing within {time}")
         }
-        error => ConnectError::Client { from, problem: chain(&error) },
-    })
+    };
+    Err(ConnectError::Client { from, problem })
+}
+
+/// Of a credential plugin neither arguments nor output are told: both may hold secrets.
+fn problem_of(error: &kube::Error) -> String {
+    use kube::client::AuthError;
+
+    match error {
+        kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
+            "its proxy-url cannot be used: clusters are reached without a proxy".to_owned()
+        }
+        kube::Error::Auth(AuthError::AuthExecStart(error)) => {
+            format!("its credential plugin cannot be started: {error}")
+        }
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
+            format!("its credential plugin failed with {}", out.status)
+        }
+        kube::Error::Auth(
+            AuthError::AuthExecParse(_)
+            | AuthError::ExecPluginFailed
+            | AuthError::MalformedTokenExpirationDate(_)
+            | AuthError::AuthExec(_),
+        ) => "its credential plugin gave no credentials that can be read".to_owned(),
+        error => chain(error),
+    }
 }
 
 /// What the environment says of clusters.
