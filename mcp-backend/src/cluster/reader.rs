@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -76,7 +78,7 @@ pub struct Query {
 pub struct Listed<K> {
     /// The objects.
     pub items: Vec<Arc<K>>,
-    /// False: there are more than the most that is read.
+    /// False: there are more than the most that is read, or some could not be read.
     pub complete: bool,
 }
 
@@ -155,17 +157,18 @@ impl Reader {
     async fn pages<K: Kind>(&self, namespace: Option<&str>, query: &Query) -> Result<Listed<K>, ReadError> {
         let mut items = Vec::new();
         let mut next = None;
-        let (mut pages, mut bytes) = (0, 0);
+        let (mut pages, mut bytes, mut all) = (0, 0, true);
         loop {
             let answer = self.ask(many::<K>(namespace, query, next.as_deref())).await?;
-            let page: Arc<Page<K>> = typed(answer.body)?;
+            let page: Arc<Page<Arc<K>>> = typed(answer.body)?;
             pages += 1;
             bytes += answer.bytes;
+            all &= page.complete;
             items.extend(page.items.iter().cloned());
             next = page.metadata.continue_.clone().filter(|token| !token.is_empty());
             if next.is_none() || items.len() >= MOST || pages >= PAGES || bytes >= LIST_BYTES {
                 // A server may give more than it was asked for.
-                let complete = next.is_none() && items.len() <= MOST;
+                let complete = all && next.is_none() && items.len() <= MOST;
                 items.truncate(MOST);
                 return Ok(Listed { items, complete });
             }
@@ -191,17 +194,57 @@ impl Reader {
 
 /// A page of a list.
 #[derive(Deserialize)]
-#[serde(bound(deserialize = "K: Kind"))]
-struct Page<K> {
+#[serde(bound(deserialize = "I: DeserializeOwned"))]
+struct Page<I> {
     #[serde(default)]
     metadata: ListMeta,
-    items: Vec<Arc<K>>,
+    items: Vec<I>,
+    /// Whether all items could be read.
+    #[serde(skip, default = "all")]
+    complete: bool,
 }
 
-fn parse_one<K: serde::de::DeserializeOwned + Send + Sync + 'static>(
-    text: String,
-) -> Result<Body, serde_json::Error> {
-    Ok(Arc::new(serde_json::from_str::<K>(&text)?))
+fn all() -> bool {
+    true
+}
+
+fn parse_one<K: DeserializeOwned + Send + Sync + 'static>(text: String) -> Result<Body, serde_json::Error> {
+    let object = serde_json::from_str::<K>(&text);
+    let object = object.or_else(|error| repaired(serde_json::from_str(&text).map_err(|_| error)?))?;
+    Ok(Arc::new(object))
+}
+
+/// An object that cannot be read does not hide the others: who may write events can write any time into one.
+fn parse_page<K: Kind>(text: String) -> Result<Body, serde_json::Error> {
+    let error = match serde_json::from_str::<Page<Arc<K>>>(&text) {
+        Ok(page) => return Ok(Arc::new(page)),
+        Err(error) => error,
+    };
+    let Ok(page) = serde_json::from_str::<Page<Value>>(&text) else { return Err(error) };
+    let all = page.items.len();
+    let items: Vec<Arc<K>> =
+        page.items.into_iter().filter_map(|item| repaired(item).ok().map(Arc::new)).collect();
+    if items.is_empty() {
+        return Err(error);
+    }
+    let complete = items.len() == all;
+    Ok(Arc::new(Page { metadata: page.metadata, items, complete }))
+}
+
+/// The object, with times that are none of ours brought among them: the API knows years up to 9999 to their last hour.
+fn repaired<K: DeserializeOwned>(mut value: Value) -> Result<K, serde_json::Error> {
+    fn repair(value: &mut Value) {
+        match value {
+            Value::Array(values) => values.iter_mut().for_each(repair),
+            Value::Object(object) => object.values_mut().for_each(repair),
+            Value::String(text) if text.starts_with("9999-12-3") && text.parse::<Timestamp>().is_err() => {
+                *text = "9999-12-30T00:00:00Z".to_owned();
+            }
+            _ => {}
+        }
+    }
+    repair(&mut value);
+    serde_json::from_value(value)
 }
 
 fn typed<T: Send + Sync + 'static>(body: Body) -> Result<Arc<T>, ReadError> {
@@ -258,7 +301,7 @@ fn many<K: Kind>(namespace: Option<&str>, query: &Query, next: Option<&str>) -> 
         namespace: namespace.map(str::to_owned),
         name: None,
         fresh: false,
-        parse: |text| Ok(Arc::new(serde_json::from_str::<Page<K>>(&text)?)),
+        parse: parse_page::<K>,
     }
 }
 

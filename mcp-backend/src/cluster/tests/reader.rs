@@ -97,3 +97,25 @@ async fn a_name_that_is_a_path_stays_one_segment() {
     assert!(reader.get::<k8s_openapi::api::core::v1::Node>(None, name).await.is_err());
     assert_eq!(*asked.lock().unwrap(), ["/api/v1/nodes/..%2Fsecrets%2Ftoken%3Fpretty%3D%0A%252e"]);
 }
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_does_not_hide_the_others() {
+    let pod = |name: &str, created: serde_json::Value| serde_json::json!({ "metadata": { "name": name, "creationTimestamp": created } });
+    let end = serde_json::json!("9999-12-31T23:59:59Z");
+    let list = |items: &[serde_json::Value]| (200, serde_json::json!({ "metadata": {}, "items": items }));
+    let (reader, _) = scripted(vec![
+        list(&[pod("a", end.clone()), pod("b", serde_json::Value::Null)]),
+        list(&[pod("a", 7.into()), serde_json::Value::Null, pod("b", end.clone())]),
+        list(&[pod("a", 7.into())]),
+        (200, pod("a", end)),
+    ]);
+    let reader = reader.fresh();
+    let ask = async || reader.list::<Pod>(None, &Query::default()).await;
+    let listed = ask().await.unwrap();
+    assert_eq!((names(&listed), listed.complete), (vec!["a", "b"], true));
+    let listed = ask().await.unwrap();
+    assert_eq!((names(&listed), listed.complete), (vec!["b"], false));
+    assert_eq!(ask().await.err().unwrap().kind, ReadErrorKind::Unreadable);
+    let one = reader.get::<Pod>(Some("shop"), "a").await.unwrap();
+    assert_eq!(one.metadata.name.as_deref(), Some("a"));
+}
