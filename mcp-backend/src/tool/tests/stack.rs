@@ -279,7 +279,11 @@ async fn calls_beyond_the_most_at_once_wait_within_their_time() {
         let reads = cluster::stack_with(client(), &cluster::Settings::default(), &metrics);
         let settings = Settings { at_once, ..Settings::default() };
         let tools = stack_with(reads, Clock::system(), &settings, &metrics);
-        let ask = |entry| tools.clone().oneshot(call(entry, pod.clone(), opentelemetry::Context::new()));
+        let ask = |entry| {
+            let called = tools.clone().oneshot(call(entry, pod.clone(), opentelemetry::Context::new()));
+            // Without one, spans that are first met here would be off for the tests of spans beside this one.
+            called.with_subscriber(log::subscriber(Default::default(), None, std::io::sink))
+        };
         let (Ok(stuck), Ok(probe)) = tokio::join!(ask(&STUCK), ask(&PROBE));
         assert_eq!(stuck.result.err().map(|error| error.kind), Some(ErrorType::Timeout));
         assert_eq!(probe.result.err().map(|error| error.kind), failure, "{at_once} at once");
