@@ -30,7 +30,13 @@ pub(crate) struct Backend {
 impl Backend {
     /// With these flags besides.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_with(&[], flags)
+    }
+
+    /// With these variables and flags besides.
+    pub(crate) fn start_with(variables: &[(&str, &str)], flags: &[&str]) -> Self {
         let mut command = Command::new(EXECUTABLE);
+        command.envs(variables.iter().copied());
         command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(flags);
         let process = Process::start("mcp-backend", &mut command);
         let (address, admin) = process.wait_for_line("its addresses", |line| {
@@ -57,6 +63,11 @@ impl Backend {
     /// Any request.
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         exchange(self.address, method, path, headers, body)
+    }
+
+    /// Its resident memory.
+    pub(crate) fn resident_kib(&self) -> usize {
+        self.process.resident_kib()
     }
 
     /// Asks it to end; its status and all it said since it listened.
