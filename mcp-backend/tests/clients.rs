@@ -11,7 +11,6 @@ mod parts;
 #[path = "../../proxy/tests/support/process.rs"]
 mod process;
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -43,19 +42,17 @@ const V1_STDIO: Client = ("client-v1.mjs", "stdio", "2025-11-25");
 fn official_clients_over_http() {
     let backend = Backend::start(&["--sim-latency", "off"]);
     let plan = Plan::of(&backend);
-    // The clients of mcp-tap's tests.
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proxy/tests/parts");
     for client in SDK_CLIENTS.into_iter().chain([V1_HTTP]) {
-        plan.follow(client, &scripts, &backend.url());
+        plan.follow(client, &backend.url());
     }
 }
 
 #[test]
 fn official_clients_over_stdio() {
     let plan = Plan::of(&Backend::start(&["--sim-latency", "off"]));
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parts");
+    let program = json!([EXECUTABLE, "--stdio", "--sim-latency", "off"]).to_string();
     for client in SDK_CLIENTS.into_iter().chain([V1_STDIO]) {
-        plan.follow(client, &scripts, EXECUTABLE);
+        plan.follow(client, &program);
     }
 }
 
@@ -160,9 +157,9 @@ impl Plan {
     }
 
     /// Lets a client follow the plan and looks at its answers.
-    fn follow(&self, (script, mode, version): Client, scripts: &Path, target: &str) {
+    fn follow(&self, (script, mode, version): Client, target: &str) {
         let mut command: Command = Parts::find().script(script);
-        command.current_dir(scripts).args([target, mode, &json!(self.steps()).to_string()]);
+        command.args([target, mode, &json!(self.steps()).to_string()]);
         let (status, lines) = Process::start(script, &mut command).finish(RUN);
         assert!(status.success(), "{script} {mode} {status}:\n{}", lines.join("\n"));
         let line = lines.iter().find(|line| line.starts_with("{\"server\"")).expect("its answers");

@@ -1,13 +1,15 @@
-// A client on the official TypeScript v1 SDK: `client-v1.mjs URL http|sse PLAN`. Prints what client-v2.mjs prints.
+// A client on the official TypeScript v1 SDK: `client-v1.mjs TARGET http|sse|stdio PLAN`. Takes the targets that
+// client-v2.mjs takes, and prints what it prints.
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { ELICITED, counting, follow } from './steps.mjs';
+import { ELICITED, counting, follow, program } from './steps.mjs';
 
-const [url, mode, plan] = process.argv.slice(2);
+const [target, mode, plan] = process.argv.slice(2);
 const sent = {};
 const client = new Client(
     { name: 'typescript-v1', version: '1.32.2' },
@@ -16,7 +18,9 @@ const client = new Client(
 client.setRequestHandler(ElicitRequestSchema, async () => ELICITED);
 
 const Transport = mode === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
-const transport = new Transport(new URL(url), { fetch: counting(sent) });
+const transport = target.startsWith('[')
+    ? new StdioClientTransport(program(target))
+    : new Transport(new URL(target), { fetch: counting(sent) });
 await client.connect(transport);
 const server = client.getServerVersion();
 const answers = await follow(JSON.parse(plan), client, (params, opts) => client.callTool(params, undefined, opts));

@@ -1,11 +1,13 @@
-// A client on the official TypeScript v2 SDK: `client-v2.mjs URL legacy|auto|modern|sse PLAN`. Prints one JSON object:
-// the answers to the steps of PLAN, and how many messages of each method it sent.
+// A client on the official TypeScript v2 SDK: `client-v2.mjs TARGET legacy|auto|modern|sse PLAN`. The target is an
+// address, or a program with its arguments as a JSON list, which is spoken to over standard input and output. Prints one
+// JSON object: the answers to the steps of PLAN, and how many messages of each method it sent (to an address only).
 
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
-import { ELICITED, counting, follow } from './steps.mjs';
+import { ELICITED, counting, follow, program } from './steps.mjs';
 
-const [url, mode, plan] = process.argv.slice(2);
+const [target, mode, plan] = process.argv.slice(2);
 const sent = {};
 const negotiation = { legacy: 'legacy', sse: 'legacy', auto: 'auto', modern: { pin: '2026-07-28' } };
 const client = new Client(
@@ -14,11 +16,10 @@ const client = new Client(
 );
 client.setRequestHandler('elicitation/create', async () => ELICITED);
 
-const options = { fetch: counting(sent) };
-const transport =
-    mode === 'sse'
-        ? new SSEClientTransport(new URL(url), options)
-        : new StreamableHTTPClientTransport(new URL(url), options);
+const Transport = mode === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
+const transport = target.startsWith('[')
+    ? new StdioClientTransport(program(target))
+    : new Transport(new URL(target), { fetch: counting(sent) });
 await client.connect(transport);
 const server = client.getServerVersion();
 const version = client.getNegotiatedProtocolVersion();

@@ -1,6 +1,8 @@
-"""A client on the official Python SDK: `client.py URL legacy|auto|modern|sse PLAN`.
+"""A client on the official Python SDK: `client.py TARGET legacy|auto|modern|sse PLAN`.
 
-Prints one JSON object: the answers to the steps of PLAN, and how many messages of each method it sent.
+The target is an address, or a program with its arguments as a JSON list, which is spoken to over standard input and
+output. Prints one JSON object: the answers to the steps of PLAN, and how many messages of each method it sent (to an
+address only).
 """
 
 import json
@@ -9,13 +11,14 @@ from collections import Counter
 
 import anyio
 import httpx2
-from mcp import Client, MCPError
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.sse import sse_client
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp_types import ElicitResult, Implementation
 
-URL, MODE, PLAN = sys.argv[1:]
+TARGET, MODE, PLAN = sys.argv[1:]
 ELICITED = {"username": "tester", "email": "tester@example.org"}
 sent: Counter[str] = Counter()
 
@@ -102,16 +105,20 @@ async def follow(client: Client) -> list:
     return answers
 
 
+def transport(http: httpx2.AsyncClient):
+    if TARGET.startswith("["):
+        command, *args = json.loads(TARGET)
+        return stdio_client(StdioServerParameters(command=command, args=args))
+    if MODE == "sse":
+        return sse_client(TARGET, httpx_client_factory=http_client)
+    return streamable_http_client(TARGET, http_client=http)
+
+
 async def main() -> None:
     http = http_client()
-    transport = (
-        sse_client(URL, httpx_client_factory=http_client)
-        if MODE == "sse"
-        else streamable_http_client(URL, http_client=http)
-    )
     mode = {"sse": "legacy", "modern": "2026-07-28"}.get(MODE, MODE)
     info = Implementation(name="python", version="2.3.0")
-    async with http, Client(transport, mode=mode, client_info=info, elicitation_callback=elicited) as client:
+    async with http, Client(transport(http), mode=mode, client_info=info, elicitation_callback=elicited) as client:
         server, version = plain(client.server_info), client.protocol_version
         answers = await follow(client)
     print(json.dumps({"server": server, "version": version, "answers": answers, "sent": sent}))

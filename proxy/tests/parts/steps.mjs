@@ -53,5 +53,11 @@ export function counting(sent) {
     };
 }
 
+/** A program with its arguments as a JSON list, as transports want to have it. */
+export function program(target) {
+    const [command, ...args] = JSON.parse(target);
+    return { command, args };
+}
+
 /** What the fixture server's questions are answered with. */
 export const ELICITED = { action: 'accept', content: { username: 'tester', email: 'tester@example.org' } };

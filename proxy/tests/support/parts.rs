@@ -12,15 +12,15 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Finds them; fails with what to do when they are missing.
+    /// Finds them, from any package of the workspace; fails with what to do when they are missing.
     pub(crate) fn find() -> Self {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = package.join("../.parts");
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = workspace.join(".parts");
         if !root.join("stamp").is_file() {
             fail("the third-party parts of the tests are missing: run `make parts`");
         }
         let root = root.canonicalize().expect("it exists");
-        Self { root, scripts: package.join("tests/parts") }
+        Self { root, scripts: workspace.join("proxy/tests/parts") }
     }
 
     /// One of our scripts, run by Node.js or Python.
