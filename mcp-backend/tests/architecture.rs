@@ -23,6 +23,7 @@ const IO: &[&str] = &[
 const BORDERS: &[Border] = &[
     Border { place: "check", except: &[], forbidden: IO, why: "rules are pure" },
     Border { place: "report", except: &[], forbidden: IO, why: "answers are data" },
+    Border { place: "quantity", except: &[], forbidden: IO, why: "amounts are numbers" },
     Border { place: "log", except: &[], forbidden: IO, why: "lines are parsed, not read" },
     Border {
         place: "check",

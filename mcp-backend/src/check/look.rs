@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::DeploymentCondition;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerCondition;
 use k8s_openapi::api::batch::v1::JobCondition;
-use k8s_openapi::api::core::v1::{Event, NodeCondition, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{Container, Event, NodeCondition, ObjectReference, Pod, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::report::Object;
@@ -86,9 +86,19 @@ pub(crate) fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Unknown")
 }
 
+/// The node that the pod was given to.
+pub(crate) fn node_name(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.node_name.as_deref().filter(|name| !name.is_empty())
+}
+
 /// Whether no container of the pod will run again.
 pub(crate) fn is_finished(pod: &Pod) -> bool {
     matches!(phase(pod), "Succeeded" | "Failed")
+}
+
+/// Whether an init container keeps running beside the others.
+pub(crate) fn is_restartable(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
 }
 
 /// Whether the selector takes these labels. An empty selector takes all.
@@ -108,14 +118,31 @@ pub(crate) fn selects(selector: &LabelSelector, labels: Option<&BTreeMap<String,
         })
 }
 
-/// When the event was seen last.
+/// When the event was seen last: each version of the API has a field of its own for it.
 pub(crate) fn last_seen(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
     series
         .map(|time| time.0)
         .or_else(|| event.last_timestamp.as_ref().map(|time| time.0))
-        .or_else(|| event.event_time.as_ref().map(|time| time.0))
-        .or_else(|| event.first_timestamp.as_ref().map(|time| time.0))
+        .or_else(|| first_seen(event))
+}
+
+/// When the event was seen first.
+pub(crate) fn first_seen(event: &Event) -> Option<Timestamp> {
+    let first = event.first_timestamp.as_ref().map(|time| time.0);
+    first.or_else(|| event.event_time.as_ref().map(|time| time.0)).or_else(|| created(&event.metadata))
+}
+
+/// How often the event was seen.
+pub(crate) fn times_seen(event: &Event) -> u32 {
+    let series = event.series.as_ref().and_then(|series| series.count);
+    series.or(event.count).and_then(|count| u32::try_from(count).ok()).unwrap_or(1).max(1)
+}
+
+/// The container of a pod that is referred to: the path `spec.containers{app}` names `app`.
+pub(crate) fn container(reference: &ObjectReference) -> Option<&str> {
+    let (_, name) = reference.field_path.as_deref()?.split_once('{')?;
+    name.strip_suffix('}')
 }
 
 /// The newest event of one of these reasons.

@@ -10,7 +10,6 @@ pub mod volume;
 pub mod workload;
 
 pub(crate) mod look;
-pub(crate) mod quantity;
 mod rule;
 
 pub use rule::{Facts, Finding, Input, Rule, RuleDoc, run};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::report::{Issue, Object, Severity, clean, clip};
+use crate::report::{Issue, Object, Partial, Severity, clean, clip};
 
 /// What a rule may need besides the object itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,11 @@ impl Input {
             Self::Pods => "pods",
             Self::Related => "related",
         }
+    }
+
+    /// Says that it could not be read, and why.
+    pub fn missing(self, reason: &str) -> Partial {
+        Partial { input: self.as_str().to_owned(), reason: clip(reason, 200).into_owned() }
     }
 }
 

@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::quantity::ResourceUse;
+
 /// What Kubernetes reported of an object, grouped: equal reasons on one object are one entry.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Event {
@@ -40,7 +42,7 @@ pub struct Event {
 /// How much of a resource is used; quantities in the spelling of Kubernetes (`150m`, `256Mi`).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Usage {
-    /// Used now.
+    /// Used now; `unknown` if that was not measured.
     pub usage: String,
     /// Asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +53,18 @@ pub struct Usage {
     /// Used of what is allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent_of_limit: Option<f64>,
+}
+
+impl From<ResourceUse> for Usage {
+    fn from(of: ResourceUse) -> Self {
+        let spell = |amount| of.resource.spell(amount);
+        Self {
+            usage: of.used.map_or_else(|| "unknown".to_owned(), spell),
+            request: of.request.map(spell),
+            limit: of.limit.map(spell),
+            percent_of_limit: of.percent_of_limit(),
+        }
+    }
 }
 
 /// Says that something was cut, and how to see more.

@@ -58,9 +58,6 @@ impl JsonSchema for Namespace {
 #[serde(try_from = "String")]
 pub struct Name(String);
 
-/// A node has a name like other objects.
-pub type NodeName = Name;
-
 impl Name {
     /// As text.
     pub fn as_str(&self) -> &str {

@@ -7,20 +7,15 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Input;
+use crate::check::{Input, look};
 use crate::cluster::{ContainerMetrics, PodMetrics, Query, ReadError};
+use crate::quantity::{Amount, Resource, ResourceUse};
 use crate::report::{Partial, Truncated, Usage};
 
-use super::{Amount, Context, Name, Namespace, Number, Tool, ToolError, limit};
-
-/// From here on, use is close to its limit, in percent.
-const NEAR_LIMIT: f64 = 90.0;
+use super::{Context, Name, Namespace, Number, Tool, ToolError, limit};
 
 /// From here on, restarts are worth a word.
 const MANY_RESTARTS: i32 = 5;
-
-/// What stands for use that is not known.
-const UNKNOWN: &str = "unknown";
 
 /// The tool.
 pub(super) struct CheckResourceUsage;
@@ -98,7 +93,7 @@ impl Tool for CheckResourceUsage {
                 )
                 .await;
                 let mut pods = pods?;
-                pods.items.retain(|pod| !is_finished(pod));
+                pods.items.retain(|pod| !look::is_finished(pod));
                 (pods.items, metrics.map(|listed| listed.items), pods.complete)
             }
         };
@@ -106,50 +101,18 @@ impl Tool for CheckResourceUsage {
     }
 }
 
-fn is_finished(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
-}
-
 /// One container with everything as numbers.
 struct Measured {
     pod: String,
     name: String,
-    cpu: Amounts,
-    memory: Amounts,
+    cpu: ResourceUse,
+    memory: ResourceUse,
     restarts: i32,
 }
 
-/// Of one resource.
-#[derive(Clone, Copy, Default)]
-struct Amounts {
-    used: Option<Amount>,
-    request: Option<Amount>,
-    limit: Option<Amount>,
-}
-
-impl Amounts {
-    fn percent(self) -> Option<f64> {
-        self.used?.percent_of(self.limit?)
-    }
-
-    fn near_limit(self) -> Option<f64> {
-        self.percent().filter(|percent| *percent >= NEAR_LIMIT)
-    }
-
-    /// What rows are sorted by: use, or without it what was asked for.
-    fn weight(self) -> Option<Amount> {
-        self.used.or(self.request)
-    }
-
-    fn usage(self, spell: fn(Amount) -> String) -> Usage {
-        Usage {
-            usage: self.used.map_or_else(|| UNKNOWN.to_owned(), spell),
-            request: self.request.map(spell),
-            limit: self.limit.map(spell),
-            percent_of_limit: self.percent(),
-        }
-    }
+/// What rows are sorted by: use, or without it what was asked for.
+fn weight(of: ResourceUse) -> Option<Amount> {
+    of.used.or(of.request)
 }
 
 fn output(
@@ -160,8 +123,8 @@ fn output(
 ) -> Output {
     let mut partial = Vec::new();
     let metrics = metrics.unwrap_or_else(|error| {
-        let reason = format!("{}; use is not known, only requests and limits are shown", error.message);
-        partial.push(Partial { input: Input::Usage.as_str().to_owned(), reason });
+        let reason = format!("only requests and limits are shown: {}", error.message);
+        partial.push(Input::Usage.missing(&reason));
         Vec::new()
     });
     let used: HashMap<&str, &[ContainerMetrics]> = metrics
@@ -171,8 +134,8 @@ fn output(
     let mut all: Vec<Measured> = pods.iter().flat_map(|pod| measured(pod, &used)).collect();
     all.sort_by(|a, b| {
         let order = match arguments.sort_by {
-            SortBy::Memory => b.memory.weight().cmp(&a.memory.weight()),
-            SortBy::Cpu => b.cpu.weight().cmp(&a.cpu.weight()),
+            SortBy::Memory => weight(b.memory).cmp(&weight(a.memory)),
+            SortBy::Cpu => weight(b.cpu).cmp(&weight(a.cpu)),
             SortBy::Restarts => b.restarts.cmp(&a.restarts),
         };
         order.then_with(|| (&a.pod, &a.name).cmp(&(&b.pod, &b.name)))
@@ -195,31 +158,18 @@ fn output(
 
 fn measured(pod: &Pod, used: &HashMap<&str, &[ContainerMetrics]>) -> Vec<Measured> {
     let Some(spec) = &pod.spec else { return Vec::new() };
-    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let name = look::name(&pod.metadata);
     let used = used.get(name).copied().unwrap_or_default();
     // Init containers that keep running use something as long as the pod lives.
-    let beside = |container: &&Container| container.restart_policy.as_deref() == Some("Always");
-    let beside = spec.init_containers.iter().flatten().filter(beside);
-    let amounts = |container: &Container, resource: &str, used: Option<Amount>| {
-        let resources = container.resources.as_ref();
-        let of = |which: Option<&std::collections::BTreeMap<String, _>>| {
-            let quantity: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity> =
-                which.and_then(|all| all.get(resource));
-            quantity.and_then(|quantity| Amount::parse(&quantity.0))
-        };
-        let request = of(resources.and_then(|resources| resources.requests.as_ref()));
-        Amounts { used, request, limit: of(resources.and_then(|resources| resources.limits.as_ref())) }
-    };
+    let beside = spec.init_containers.iter().flatten().filter(|container| look::is_restartable(container));
     let one = |container: &Container| {
         let usage = used.iter().find(|used| used.name == container.name).map(|used| &used.usage);
-        let cpu = usage.and_then(|usage| usage.cpu.as_ref()).and_then(|quantity| Amount::parse(&quantity.0));
-        let memory =
-            usage.and_then(|usage| usage.memory.as_ref()).and_then(|quantity| Amount::parse(&quantity.0));
+        let (cpu, memory) = usage.map(|usage| (&usage.cpu, &usage.memory)).unzip();
         Measured {
             pod: name.to_owned(),
             name: container.name.clone(),
-            cpu: amounts(container, "cpu", cpu),
-            memory: amounts(container, "memory", memory),
+            cpu: ResourceUse::of(container, Resource::Cpu, cpu.and_then(Option::as_ref)),
+            memory: ResourceUse::of(container, Resource::Memory, memory.and_then(Option::as_ref)),
             restarts: restarts(pod, &container.name),
         }
     };
@@ -237,10 +187,10 @@ fn restarts(pod: &Pod, container: &str) -> i32 {
 
 fn row(one: &Measured, every_restart: bool) -> Row {
     let mut issues = Vec::new();
-    if let Some(percent) = one.memory.near_limit() {
+    if let Some(percent) = one.memory.percent_near_limit() {
         issues.push(format!("memory at {percent} % of its limit: it will be killed at 100 %"));
     }
-    if let Some(percent) = one.cpu.near_limit() {
+    if let Some(percent) = one.cpu.percent_near_limit() {
         issues.push(format!("CPU at {percent} % of its limit: it is slowed down"));
     }
     if one.memory.limit.is_none() {
@@ -250,7 +200,9 @@ fn row(one: &Measured, every_restart: bool) -> Row {
         issues.push("no requests: the scheduler does not count it".to_owned());
     }
     for (resource, amounts) in [("memory", one.memory), ("CPU", one.cpu)] {
-        if amounts.near_limit().is_none() && amounts.request.is_some_and(|asked| amounts.used > Some(asked)) {
+        if amounts.percent_near_limit().is_none()
+            && amounts.request.is_some_and(|asked| amounts.used > Some(asked))
+        {
             issues.push(format!("uses more {resource} than it requests"));
         }
     }
@@ -260,8 +212,8 @@ fn row(one: &Measured, every_restart: bool) -> Row {
     Row {
         pod_name: one.pod.clone(),
         name: one.name.clone(),
-        cpu: one.cpu.usage(Amount::cpu),
-        memory: one.memory.usage(Amount::memory),
+        cpu: one.cpu.into(),
+        memory: one.memory.into(),
         issues,
     }
 }
@@ -277,8 +229,8 @@ fn recommendations(all: &[Measured], measured: bool) -> Vec<String> {
             advice.push(format!("{what}: {first}{more}"));
         }
     };
-    say(&|one| one.memory.near_limit().is_some(), "raise the memory limit or find the leak");
-    say(&|one| one.cpu.near_limit().is_some(), "raise the CPU limit or spread the load");
+    say(&|one| one.memory.percent_near_limit().is_some(), "raise the memory limit or find the leak");
+    say(&|one| one.cpu.percent_near_limit().is_some(), "raise the CPU limit or spread the load");
     say(
         &|one| one.memory.limit.is_none(),
         "set a memory limit, so that one container cannot starve its node",

@@ -280,7 +280,7 @@ fn services(survey: &Survey, pod_issues: &[Issue]) -> Vec<Issue> {
 fn nodes(survey: &Survey) -> Vec<Issue> {
     let mut by_node: HashMap<&str, Vec<Arc<Pod>>> = HashMap::new();
     for pod in survey.pods.iter().flatten() {
-        if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) {
+        if let Some(node) = look::node_name(pod) {
             by_node.entry(node).or_default().push(Arc::clone(pod));
         }
     }

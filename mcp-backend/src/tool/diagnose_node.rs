@@ -7,15 +7,15 @@ use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::look;
 use crate::check::node::{self, NodeFacts, Requested, requested};
 use crate::check::pod::status_reason;
+use crate::check::{Input, look};
 use crate::cluster::{Kind, KindInfo, NodeMetrics, ReadError};
-use crate::report::{Issue, Partial, Severity, Truncated, Verdict, clean, clip};
+use crate::report::{Issue, Severity, Truncated, Verdict, clean, clip};
 
 use super::causes::{cut, fit, recommendations};
 use super::survey::Survey;
-use super::{Context, NodeName, Tool, ToolError, health_checks};
+use super::{Context, Name, Tool, ToolError, health_checks};
 
 /// The most rows of each list.
 const ROWS: usize = 15;
@@ -33,7 +33,7 @@ pub(super) struct DiagnoseNode;
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
     /// Name of the node.
-    node_name: NodeName,
+    node_name: Name,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -102,15 +102,9 @@ impl Tool for DiagnoseNode {
 }
 
 fn diagnose(node: Arc<Node>, usage: Result<Arc<NodeMetrics>, ReadError>, mut survey: Survey) -> Output {
-    let usage = usage
-        .map_err(|error| {
-            let reason = clip(&error.message, 200).into_owned();
-            survey.partial.push(Partial { input: "usage".to_owned(), reason });
-        })
-        .ok();
+    let usage = usage.map_err(|error| survey.partial.push(Input::Usage.missing(&error.message))).ok();
     let name = look::name(&node.metadata).to_owned();
-    let here =
-        |pod: &&Arc<Pod>| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(name.as_str());
+    let here = |pod: &&Arc<Pod>| look::node_name(pod) == Some(name.as_str());
     let pods: Option<Vec<Arc<Pod>>> =
         survey.pods.as_ref().map(|pods| pods.iter().filter(here).cloned().collect());
     let facts = NodeFacts { now: survey.now, node: Arc::clone(&node), pods };

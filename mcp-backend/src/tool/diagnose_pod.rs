@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{Container, ContainerState, ContainerStatus, Pod};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::check::look;
 use crate::check::pod::{ContainerLog, PodFacts, issues};
 use crate::log::{parse_text, template};
+use crate::quantity::{Resource, ResourceUse};
 use crate::report::{Event, Issue, Severity, Truncated, Usage, Verdict, clean, clip};
 
 use super::gather::{Gathered, Wanted, pod_facts};
-use super::{Amount, Context, Name, Namespace, Tool, ToolError, get_events, health_checks, limit};
+use super::{Context, Name, Namespace, Tool, ToolError, get_events, health_checks, limit};
 
 /// The most bytes of an answer as JSON.
 const ROOM: usize = 8_000;
@@ -212,11 +213,10 @@ fn status(pod: &Pod, cut: &mut Cut) -> Status {
     let all = all.into_iter().flatten().flat_map(|statuses| statuses.iter().flatten());
     let mut container_statuses: Vec<ContainerLine> = all.map(line).collect();
     cut.at_most("status.container_statuses", &mut container_statuses, CONTAINERS);
-    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
     Status {
-        phase: text(status.and_then(|status| status.phase.as_deref()).unwrap_or("Unknown"), 20),
+        phase: text(look::phase(pod), 20),
         qos_class: status.and_then(|status| status.qos_class.clone()),
-        node: node.filter(|node| !node.is_empty()),
+        node: look::node_name(pod).map(ToOwned::to_owned),
         conditions,
         container_statuses,
     }
@@ -290,34 +290,13 @@ fn resources(facts: &PodFacts, cut: &mut Cut) -> Option<Vec<Resources>> {
             let container = containers.clone().find(|container| container.name == used.name)?;
             Some(Resources {
                 container: text(&used.name, 63),
-                cpu: usage(container, "cpu", used.usage.cpu.as_ref(), Amount::cpu),
-                memory: usage(container, "memory", used.usage.memory.as_ref(), Amount::memory),
+                cpu: ResourceUse::of(container, Resource::Cpu, used.usage.cpu.as_ref()).into(),
+                memory: ResourceUse::of(container, Resource::Memory, used.usage.memory.as_ref()).into(),
             })
         })
         .collect();
     cut.at_most("resources", &mut resources, CONTAINERS);
     Some(resources)
-}
-
-fn usage(
-    container: &Container,
-    resource: &str,
-    used: Option<&Quantity>,
-    spell: fn(Amount) -> String,
-) -> Usage {
-    let resources = container.resources.as_ref();
-    let of = |all: Option<&BTreeMap<String, Quantity>>| {
-        all.and_then(|all| all.get(resource)).and_then(|quantity| Amount::parse(&quantity.0))
-    };
-    let request = of(resources.and_then(|resources| resources.requests.as_ref()));
-    let limit = of(resources.and_then(|resources| resources.limits.as_ref()));
-    let used = used.and_then(|quantity| Amount::parse(&quantity.0));
-    Usage {
-        usage: used.map_or_else(|| "unknown".to_owned(), spell),
-        request: request.map(spell),
-        limit: limit.map(spell),
-        percent_of_limit: used.zip(limit).and_then(|(used, limit)| used.percent_of(limit)),
-    }
 }
 
 /// What was left out, to be announced.

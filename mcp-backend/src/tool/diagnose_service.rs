@@ -10,8 +10,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::look;
 use crate::check::service::{self, IngressFacts, ServiceFacts, ingress_problems, leads_to};
+use crate::check::{Input, look};
 use crate::cluster::{Kind, KindInfo, PodMetrics, Query, Reader};
 use crate::report::{Issue, Partial, Truncated, Verdict, clip};
 
@@ -114,10 +114,7 @@ impl Tool for DiagnoseService {
 async fn slices(reader: &Reader, namespace: &str, name: &str) -> Result<Vec<Arc<EndpointSlice>>, Partial> {
     let query = Query { labels: Some(format!("kubernetes.io/service-name={name}")), fields: None };
     let list = reader.list::<EndpointSlice>(Some(namespace), &query).await;
-    list.map(|list| list.items).map_err(|error| Partial {
-        input: "related".to_owned(),
-        reason: clip(&error.message, 200).into_owned(),
-    })
+    list.map(|list| list.items).map_err(|error| Input::Related.missing(&error.message))
 }
 
 fn diagnose(

@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod};
 
-use crate::check::Input;
 use crate::check::pod::references::{claim_names, config_map_names};
 use crate::check::pod::{ContainerLog, LogChoice, PodFacts, log_choices, owner_of_kind};
+use crate::check::{Input, look};
 use crate::cluster::{Kind, LogQuery, PodMetrics, Query, ReadError, ReadErrorKind, Reader};
 use crate::log::parse_line;
-use crate::report::{Partial, clip};
+use crate::report::Partial;
 
 use super::{ErrorType, ToolError, pod_log};
 
@@ -67,8 +67,8 @@ pub(super) async fn pod_facts(
     let (events, logs, usage, node, claims, config_maps, job) = tokio::join!(
         limited(wanted.events.then(|| place.events(&pod))),
         place.logs(&pod, wanted.logs, now),
-        limited(is_running(&pod).then(|| reader.get::<PodMetrics>(Some(namespace), name))),
-        limited(node_name(&pod).map(|node| reader.get::<Node>(None, node))),
+        limited((look::phase(&pod) == "Running").then(|| reader.get::<PodMetrics>(Some(namespace), name))),
+        limited(look::node_name(&pod).map(|node| reader.get::<Node>(None, node))),
         limited(Some(place.named::<PersistentVolumeClaim>(claim_names(&pod)))),
         limited(Some(place.named::<ConfigMap>(config_map_names(&pod)))),
         limited(owner_of_kind(&pod, "Job").map(|job| reader.get::<Job>(Some(namespace), job))),
@@ -86,14 +86,6 @@ pub(super) async fn pod_facts(
         ..PodFacts::of_pod(pod, now)
     };
     Ok(Gathered { facts, partial: missing.0 })
-}
-
-fn is_running(pod: &Pod) -> bool {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
-}
-
-fn node_name(pod: &Pod) -> Option<&str> {
-    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|name| !name.is_empty())
 }
 
 fn late() -> String {
@@ -119,10 +111,7 @@ impl Missing {
         match outcome? {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.0.push(Partial {
-                    input: input.as_str().to_owned(),
-                    reason: clip(&reason, 200).into_owned(),
-                });
+                self.0.push(input.missing(&reason));
                 None
             }
         }
@@ -156,7 +145,7 @@ struct Place<'a> {
 impl Place<'_> {
     /// The events about this very pod: one that was made anew keeps its name.
     async fn events(self, pod: &Pod) -> Result<Vec<Arc<Event>>, ReadError> {
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let name = look::name(&pod.metadata);
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
         let fields = format!("involvedObject.name={name},involvedObject.uid={uid}");
         let query = Query { labels: None, fields: Some(fields) };
@@ -199,7 +188,7 @@ impl Place<'_> {
         if !wanted {
             return None;
         }
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let name = look::name(&pod.metadata);
         let reads = log_choices(pod, now, LOGS).into_iter().map(|choice| async move {
             let read = limited(Some(self.log(name, choice))).await;
             read.unwrap_or_else(|| Err(late()))

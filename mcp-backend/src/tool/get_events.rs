@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Event as ApiEvent, ObjectReference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::check::look;
 use crate::cluster::Query;
 use crate::report::{Event, Object, Truncated, clean, clip};
 
@@ -109,29 +110,8 @@ fn selector(arguments: &Arguments) -> Result<Option<String>, ToolError> {
 
 impl Arguments {
     fn wants(&self, event: &ApiEvent, oldest: Timestamp) -> bool {
-        last_seen(event).is_none_or(|at| at >= oldest)
+        look::last_seen(event).is_none_or(|at| at >= oldest)
     }
-}
-
-/// When it was seen last: each version of the API has its own field for it.
-fn last_seen(event: &ApiEvent) -> Option<Timestamp> {
-    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
-    series
-        .map(|time| time.0)
-        .or_else(|| event.last_timestamp.as_ref().map(|time| time.0))
-        .or_else(|| first_seen(event))
-}
-
-fn first_seen(event: &ApiEvent) -> Option<Timestamp> {
-    let first = event.first_timestamp.as_ref().map(|time| time.0);
-    first
-        .or_else(|| event.event_time.as_ref().map(|time| time.0))
-        .or_else(|| event.metadata.creation_timestamp.as_ref().map(|time| time.0))
-}
-
-fn count(event: &ApiEvent) -> u32 {
-    let series = event.series.as_ref().and_then(|series| series.count);
-    series.or(event.count).and_then(|count| u32::try_from(count).ok()).unwrap_or(1).max(1)
 }
 
 /// Equal reasons on one object as one event with the newest message; the newest first.
@@ -144,9 +124,9 @@ pub(super) fn group<'a>(events: impl IntoIterator<Item = &'a Arc<ApiEvent>>) -> 
             kind: text(event.type_.as_deref(), 20),
             reason: reason.clone(),
             message: text(event.message.as_deref(), 300),
-            count: count(event),
-            first_seen: first_seen(event),
-            last_seen: last_seen(event),
+            count: look::times_seen(event),
+            first_seen: look::first_seen(event),
+            last_seen: look::last_seen(event),
             object: object.clone(),
         };
         groups.entry((object, reason)).and_modify(|group| join(group, &one)).or_insert(one);
@@ -173,9 +153,6 @@ fn text(text: Option<&str>, most: usize) -> String {
 }
 
 fn object(reference: &ObjectReference) -> Object {
-    let path = reference.field_path.as_deref().unwrap_or_default();
-    // As `spec.containers{app}`.
-    let container = path.split_once('{').and_then(|(_, rest)| rest.strip_suffix('}'));
     Object {
         kind: text(reference.kind.as_deref(), 63),
         namespace: reference
@@ -184,7 +161,7 @@ fn object(reference: &ObjectReference) -> Object {
             .filter(|name| !name.is_empty())
             .map(|name| text(Some(name), 63)),
         name: text(reference.name.as_deref(), 253),
-        container: container.map(|name| text(Some(name), 63)),
+        container: look::container(reference).map(|name| text(Some(name), 63)),
     }
 }
 

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::check::look;
 use crate::check::pod::{ready_count, status_reason};
 use crate::cluster::{Query, ReadError};
 use crate::report::{Truncated, clean, clip};
@@ -158,7 +159,7 @@ fn not_a_selector() -> ToolError {
 
 impl Arguments {
     fn wants(&self, pod: &Pod) -> bool {
-        self.phase.is_none_or(|wanted| phase(pod) == wanted.as_str())
+        self.phase.is_none_or(|wanted| look::phase(pod) == wanted.as_str())
             && (!self.only_unhealthy || !is_healthy(pod))
     }
 }
@@ -173,13 +174,8 @@ fn is_healthy(pod: &Pod) -> bool {
     }
 }
 
-fn phase(pod: &Pod) -> &str {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Unknown")
-}
-
 fn key(pod: &Pod) -> (&str, &str) {
-    let metadata = &pod.metadata;
-    (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+    (look::namespace(&pod.metadata), look::name(&pod.metadata))
 }
 
 fn row(pod: &Pod, now: Timestamp) -> Row {
@@ -192,12 +188,12 @@ fn row(pod: &Pod, now: Timestamp) -> Row {
     Row {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
-        phase: phase(pod).to_owned(),
+        phase: look::phase(pod).to_owned(),
         reason: clip(&clean(&status_reason(pod)), 100).into_owned(),
         ready: format!("{ready}/{total}"),
         restarts: statuses.unwrap_or_default().iter().map(|status| i64::from(status.restart_count)).sum(),
         age_seconds: created.map_or(0, |created| now.duration_since(created.0).as_secs().max(0)),
-        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        node: look::node_name(pod).map(ToOwned::to_owned),
         owner: owner.map(|owner| format!("{}/{}", owner.kind, owner.name)),
     }
 }

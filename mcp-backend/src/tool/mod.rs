@@ -1,4 +1,9 @@
 //! The tools: a table of typed functions, and the tower stack around it (reference: backend-tools.md §1, §3).
+//!
+//! Each tool is a file with its name. Around them: `catalogue` (the table), `stack` and `layer/` (what every call
+//! passes); `arguments`, `number` and `schema` (what tools take); `gather` (all about one pod), `survey` (lists of
+//! everything) and `pod_log` (what several tools read); `causes`, `limit` and `prune` (what they answer, and how much
+//! of it).
 
 mod analyze_logs;
 mod arguments;
@@ -21,7 +26,6 @@ mod list_pods;
 mod number;
 mod pod_log;
 mod prune;
-mod quantity;
 mod schema;
 mod spans;
 mod stack;
@@ -29,13 +33,12 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::{Name, Namespace, NodeName};
+pub use arguments::{Name, Namespace};
 pub use catalogue::{Entry, catalogue, find};
 pub use error::{ErrorType, ToolError};
 pub use layer::{Meter, MeterLayer, TimeLimit, TimeLimitLayer, Trace, TraceLayer};
 pub use limit::MOST_CHARACTERS;
 pub use number::Number;
-pub use quantity::{Amount, QuantityError};
 pub use spans::health_checks;
 pub use stack::{Settings, ToolStack, stack, stack_with};
 

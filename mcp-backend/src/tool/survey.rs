@@ -18,12 +18,12 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::check::pod::{PodLists, facts_from_lists};
-use crate::check::{look, pod, volume};
+use crate::check::{Input, look, pod, volume};
 use crate::cluster::{Kind, KindInfo, PodMetrics, Query, Reader};
-use crate::report::{Issue, Partial, clip};
+use crate::report::{Issue, Partial};
 
 macro_rules! survey {
-    ($($field:ident: $kind:ident, $input:literal;)*) => {
+    ($($field:ident: $kind:ident, $input:ident;)*) => {
         /// The lists.
         #[derive(Default)]
         pub(super) struct Survey {
@@ -42,7 +42,7 @@ macro_rules! survey {
                 now: Timestamp,
             ) -> Self {
                 let mut partial = Vec::new();
-                $(let $field = list::<$kind>(reader, namespace, kinds, $input);)*
+                $(let $field = list::<$kind>(reader, namespace, kinds, Input::$input);)*
                 let ($($field,)*) = tokio::join!($($field),*);
                 $(let $field = keep($field, &mut partial);)*
                 Self { now, partial, $($field),* }
@@ -51,28 +51,28 @@ macro_rules! survey {
     };
 }
 
-// field, kind, the word in `partial`
+// field, kind, what it is called in `partial`
 survey! {
-    pods: Pod, "pods";
-    events: Event, "events";
-    usage: PodMetrics, "usage";
-    nodes: Node, "node";
-    claims: PersistentVolumeClaim, "claims";
-    config_maps: ConfigMap, "config_maps";
-    deployments: Deployment, "related";
-    replica_sets: ReplicaSet, "related";
-    stateful_sets: StatefulSet, "related";
-    daemon_sets: DaemonSet, "related";
-    jobs: Job, "related";
-    cron_jobs: CronJob, "related";
-    services: Service, "related";
-    slices: EndpointSlice, "related";
-    ingresses: Ingress, "related";
-    ingress_classes: IngressClass, "related";
-    policies: NetworkPolicy, "related";
-    autoscalers: HorizontalPodAutoscaler, "related";
-    budgets: PodDisruptionBudget, "related";
-    storage_classes: StorageClass, "related";
+    pods: Pod, Pods;
+    events: Event, Events;
+    usage: PodMetrics, Usage;
+    nodes: Node, Node;
+    claims: PersistentVolumeClaim, Claims;
+    config_maps: ConfigMap, ConfigMaps;
+    deployments: Deployment, Related;
+    replica_sets: ReplicaSet, Related;
+    stateful_sets: StatefulSet, Related;
+    daemon_sets: DaemonSet, Related;
+    jobs: Job, Related;
+    cron_jobs: CronJob, Related;
+    services: Service, Related;
+    slices: EndpointSlice, Related;
+    ingresses: Ingress, Related;
+    ingress_classes: IngressClass, Related;
+    policies: NetworkPolicy, Related;
+    autoscalers: HorizontalPodAutoscaler, Related;
+    budgets: PodDisruptionBudget, Related;
+    storage_classes: StorageClass, Related;
 }
 
 type Kept<K> = Option<Result<Vec<Arc<K>>, Partial>>;
@@ -81,16 +81,15 @@ async fn list<K: Kind>(
     reader: &Reader,
     namespace: Option<&str>,
     kinds: &[&KindInfo],
-    input: &str,
+    input: Input,
 ) -> Kept<K> {
     if !kinds.contains(&K::INFO) {
         return None;
     }
-    let partial = |reason: &str| Partial { input: input.to_owned(), reason: clip(reason, 200).into_owned() };
     Some(match reader.list::<K>(namespace.filter(|_| K::INFO.namespaced), &Query::default()).await {
         Ok(list) if list.complete => Ok(list.items),
-        Ok(list) => Err(partial(&format!("more than {} {}", list.items.len(), K::INFO.plural))),
-        Err(error) => Err(partial(&error.message)),
+        Ok(list) => Err(input.missing(&format!("more than {} {}", list.items.len(), K::INFO.plural))),
+        Err(error) => Err(input.missing(&error.message)),
     })
 }
 

@@ -1,11 +1,12 @@
 //! Containers that ended, or end again and again.
 
 use k8s_openapi::api::core::v1::ContainerStateTerminated;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::PodFacts;
-use super::view::{Unit, event_message, event_reason, excerpt, finished_at, span};
+use super::view::{Unit, event_message, event_reason, excerpt, finished_at};
+use crate::check::look::span;
 use crate::check::{Finding, Rule, RuleDoc};
+use crate::quantity::{Amount, Resource};
 use crate::report::Severity;
 
 pub(super) const CRASH_LOOP: Rule<PodFacts> = Rule {
@@ -200,13 +201,13 @@ fn out_of_memory(facts: &PodFacts) -> Vec<Finding> {
             facts.ago(at),
             unit.restarts()
         );
-        let used = super::usage::of_container(facts, unit.name()).and_then(|used| used.memory.as_ref());
+        let used = super::usage::of_unit(facts, &unit, Resource::Memory).used;
         let advice = if limit.is_some() {
             "Compare limit and usage (check_resource_usage); raise resources.limits.memory or find what grows"
         } else {
             "The node itself had no memory left: set requests and limits, look at diagnose_node"
         };
-        let of = |usage: &Quantity| format!("memory used now: {}", super::usage::spell("memory", usage));
+        let of = |used: Amount| format!("memory used now: {}", used.memory());
         findings.push(
             Finding::new(
                 if recent { Severity::Critical } else { Severity::Medium },

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Event, NodeCondition};
 
-use super::view::{event_count, event_first, event_last, event_message, event_reason, excerpt, span};
+use super::view::{event_message, event_reason, excerpt};
 use super::{PodFacts, crash, probes, scheduling, start, storage};
+use crate::check::look::{first_seen, last_seen, span, times_seen};
 use crate::check::{Finding, Input, Rule, RuleDoc};
 use crate::report::Severity;
 
@@ -279,9 +280,9 @@ const WARNED: usize = 5;
 
 /// How many reports fall into the last ten minutes, if they are spread evenly between the first and the last.
 fn lately(facts: &PodFacts, event: &Event) -> f64 {
-    let Some(last) = event_last(event).map(|at| facts.age(at)).filter(|age| *age < 600) else { return 0.0 };
-    let count = f64::from(event_count(event));
-    let first = event_first(event).map_or(last, |at| facts.age(at)).max(last);
+    let Some(last) = last_seen(event).map(|at| facts.age(at)).filter(|age| *age < 600) else { return 0.0 };
+    let count = f64::from(times_seen(event));
+    let first = first_seen(event).map_or(last, |at| facts.age(at)).max(last);
     if first <= 600 {
         return count;
     }
@@ -292,7 +293,7 @@ fn lately(facts: &PodFacts, event: &Event) -> f64 {
 fn warnings(facts: &PodFacts) -> Vec<Finding> {
     let events = facts.events(|event| {
         event.type_.as_deref() == Some("Warning")
-            && event_last(event).is_some_and(|at| facts.age(at) < 3_600)
+            && last_seen(event).is_some_and(|at| facts.age(at) < 3_600)
             && !spoken_of(facts, event)
     });
     let mut groups: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
@@ -301,10 +302,10 @@ fn warnings(facts: &PodFacts) -> Vec<Finding> {
     }
     let mut findings: Vec<(Severity, Finding)> = Vec::new();
     for (reason, events) in groups {
-        let count = events.iter().map(|event| event_count(event)).fold(0, u32::saturating_add);
+        let count = events.iter().map(|event| times_seen(event)).fold(0, u32::saturating_add);
         let recent: f64 = events.iter().map(|event| lately(facts, event)).sum();
         let severity = if recent >= 5.0 { Severity::Medium } else { Severity::Low };
-        let latest = events.first().and_then(|event| event_last(event));
+        let latest = events.first().and_then(|event| last_seen(event));
         findings.push((
             severity,
             Finding::new(
@@ -314,7 +315,7 @@ fn warnings(facts: &PodFacts) -> Vec<Finding> {
             )
             .evidence(events.iter().take(3).map(|event| excerpt(event_message(event))))
             .recommend("Read what it says (get_events with name set to the pod)")
-            .since(events.iter().filter_map(|event| event_first(event)).min())
+            .since(events.iter().filter_map(|event| first_seen(event)).min())
             .times(count),
         ));
     }

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{PodFacts, references};
+use crate::check::look;
 use crate::cluster::PodMetrics;
 
 /// The lists of a cluster or of a namespace. `None`: not read, and the rules that need it are skipped. A list that is
@@ -43,7 +44,7 @@ pub fn facts_from_lists(lists: &PodLists, deep: bool, now: Timestamp) -> Vec<Pod
     let events = lists.events.as_ref().map(|list| by_uid(list));
     let facts = lists.pods.iter().map(|pod| {
         let key = key(&pod.metadata);
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        let node = look::node_name(pod);
         let job = super::owner_of_kind(pod, "Job");
         PodFacts {
             now,
@@ -65,7 +66,7 @@ pub fn facts_from_lists(lists: &PodLists, deep: bool, now: Timestamp) -> Vec<Pod
 }
 
 fn key(metadata: &ObjectMeta) -> Key<'_> {
-    (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+    (look::namespace(metadata), look::name(metadata))
 }
 
 fn index<K>(list: &[Arc<K>], metadata: impl Fn(&K) -> &ObjectMeta) -> HashMap<Key<'_>, &Arc<K>> {

@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::{Event, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::PodFacts;
-use super::view::{Unit, event_count, event_first, event_message, event_reason, span, told};
+use super::view::{Unit, event_message, event_reason, told};
+use crate::check::look::{first_seen, span, times_seen};
 use crate::check::{Finding, Input, Rule, RuleDoc};
 use crate::report::Severity;
 
@@ -105,7 +106,7 @@ fn describe(kind: &str, probe: Option<&Probe>) -> Option<String> {
 }
 
 fn total(events: &[&Event]) -> u32 {
-    events.iter().map(|event| event_count(event)).fold(0, u32::saturating_add)
+    events.iter().map(|event| times_seen(event)).fold(0, u32::saturating_add)
 }
 
 fn readiness(facts: &PodFacts) -> Vec<Finding> {
@@ -134,7 +135,7 @@ fn readiness(facts: &PodFacts) -> Vec<Finding> {
                     "Read the answer of the probe and the log: most often a dependency it checks is down, or \
                             it does not listen on that port",
                 )
-                .since(events.iter().filter_map(|event| event_first(event)).min())
+                .since(events.iter().filter_map(|event| first_seen(event)).min())
                 .times(total(&events)),
         );
     }
@@ -170,7 +171,7 @@ fn liveness(facts: &PodFacts) -> Vec<Finding> {
                 .evidence(describe("liveness", probe))
                 .evidence(ready_time(&unit))
                 .recommend(advice)
-                .since(events.iter().filter_map(|event| event_first(event)).min())
+                .since(events.iter().filter_map(|event| first_seen(event)).min())
                 .times(total(&events)),
         );
     }
@@ -200,7 +201,7 @@ fn startup(facts: &PodFacts) -> Vec<Finding> {
                 .evidence(describe("startup", probe))
                 .evidence(facts.last_lines(&unit, 2))
                 .recommend("Raise failureThreshold of the startupProbe, or fix what the start waits for")
-                .since(events.iter().filter_map(|event| event_first(event)).min())
+                .since(events.iter().filter_map(|event| first_seen(event)).min())
                 .times(total(&events)),
         );
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 
+use crate::check::look;
+
 /// Present in every namespace and named by every pod with a service account: not worth a read.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
@@ -22,7 +24,7 @@ pub struct ConfigMapUse {
 
 /// The claims that the pod mounts, those that are made for it included.
 pub fn claim_names(pod: &Pod) -> BTreeSet<String> {
-    let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
+    let pod_name = look::name(&pod.metadata);
     let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
     volumes
         .filter_map(|volume| match (&volume.persistent_volume_claim, &volume.ephemeral) {

@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::Probe;
 
 use super::PodFacts;
 use super::probes::patience;
-use super::view::{Role, Unit, excerpt, span};
+use super::view::{Role, Unit, excerpt};
+use crate::check::look::span;
 use crate::check::{Finding, Rule, RuleDoc};
 use crate::report::Severity;
 

@@ -2,7 +2,8 @@
 
 use super::PodFacts;
 use super::crash::exit_meaning;
-use super::view::{Role, Unit, event_message, event_reason, excerpt, finished_at, span, told};
+use super::view::{Role, Unit, event_message, event_reason, excerpt, finished_at, told};
+use crate::check::look::span;
 use crate::check::{Finding, Rule, RuleDoc};
 use crate::report::Severity;
 

@@ -1,11 +1,13 @@
 //! What `kubectl get pods` prints of a pod: `STATUS` and `READY`. People know pods by these words.
 
-use k8s_openapi::api::core::v1::{Container, ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
+
+use crate::check::look::{self, is_restartable};
 
 /// The column `STATUS`, as `CrashLoopBackOff`, `Init:0/2` or `Terminating`.
 pub fn status_reason(pod: &Pod) -> String {
     let status = pod.status.as_ref();
-    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Unknown");
+    let phase = look::phase(pod);
     let own = status.and_then(|status| status.reason.as_deref()).filter(|reason| !reason.is_empty());
     if pod.metadata.deletion_timestamp.is_some() {
         if own == Some("NodeLost") {
@@ -46,11 +48,6 @@ pub fn ready_count(pod: &Pod) -> (usize, usize) {
             })
             .count();
     (ready, names.len())
-}
-
-/// Whether an init container keeps running beside the others.
-pub(super) fn is_restartable(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
 }
 
 fn state(status: &ContainerStatus) -> Option<&ContainerState> {

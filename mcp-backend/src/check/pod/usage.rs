@@ -1,13 +1,10 @@
 //! What containers use, and what they are allowed to.
 
-use k8s_openapi::api::core::v1::Container;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-
 use super::PodFacts;
 use super::view::Unit;
-use crate::check::quantity::amount;
 use crate::check::{Finding, Input, Rule, RuleDoc};
 use crate::cluster::UsedAmounts;
+use crate::quantity::{Amount, Resource, ResourceUse};
 use crate::report::Severity;
 
 pub(super) const LIMITS: Rule<PodFacts> = Rule {
@@ -46,26 +43,18 @@ pub(super) const USAGE: Rule<PodFacts> = Rule {
 };
 
 /// What metrics.k8s.io says of this container.
-pub(super) fn of_container<'a>(facts: &'a PodFacts, name: &str) -> Option<&'a UsedAmounts> {
+fn of_container<'a>(facts: &'a PodFacts, name: &str) -> Option<&'a UsedAmounts> {
     let containers = &facts.usage.as_ref()?.containers;
     containers.iter().find(|container| container.name == name).map(|container| &container.usage)
 }
 
-fn limit<'a>(container: &'a Container, resource: &str) -> Option<&'a Quantity> {
-    container.resources.as_ref()?.limits.as_ref()?.get(resource)
-}
-
-fn request<'a>(container: &'a Container, resource: &str) -> Option<&'a Quantity> {
-    container.resources.as_ref()?.requests.as_ref()?.get(resource)
-}
-
-/// A measured amount as people write it: the metrics come in billionths and in single kibibytes.
-pub(super) fn spell(resource: &str, used: &Quantity) -> String {
-    match (amount(used), resource) {
-        (Some(cores), "cpu") => format!("{:.0}m", (cores * 1_000.0).ceil()),
-        (Some(bytes), _) if bytes >= 1_048_576.0 => format!("{:.0}Mi", bytes / 1_048_576.0),
-        _ => used.0.clone(),
-    }
+/// What the container uses of this and may use of it.
+pub(super) fn of_unit(facts: &PodFacts, unit: &Unit<'_>, resource: Resource) -> ResourceUse {
+    let used = of_container(facts, unit.name()).and_then(|used| match resource {
+        Resource::Cpu => used.cpu.as_ref(),
+        Resource::Memory => used.memory.as_ref(),
+    });
+    ResourceUse::of(unit.spec, resource, used)
 }
 
 fn limits(facts: &PodFacts) -> Vec<Finding> {
@@ -86,7 +75,7 @@ fn limits(facts: &PodFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in facts.units() {
         let mut missing = Vec::new();
-        if limit(unit.spec, "memory").is_none() {
+        if ResourceUse::of(unit.spec, Resource::Memory, None).limit.is_none() {
             missing.push("no memory limit");
         }
         // The API fills requests from limits, so only one that is really missing is absent.
@@ -105,49 +94,39 @@ fn limits(facts: &PodFacts) -> Vec<Finding> {
 fn usage(facts: &PodFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in facts.units() {
-        let Some(used) = of_container(facts, unit.name()) else { continue };
-        let memory = ("memory", used.memory.as_ref(), Severity::High);
-        let cpu = ("cpu", used.cpu.as_ref(), Severity::Medium);
-        for (resource, used, severity) in [memory, cpu] {
-            findings.extend(used.and_then(|used| judge(facts, &unit, resource, used, severity)));
-        }
+        let resources = [Resource::Memory, Resource::Cpu];
+        findings.extend(resources.into_iter().filter_map(|resource| judge(facts, &unit, resource)));
     }
     findings
 }
 
-fn judge(
-    facts: &PodFacts,
-    unit: &Unit<'_>,
-    resource: &str,
-    used: &Quantity,
-    severity: Severity,
-) -> Option<Finding> {
-    let share = |allowed: Option<&Quantity>| {
-        let allowed = allowed.and_then(amount).filter(|allowed| *allowed > 0.0)?;
-        Some(amount(used)? / allowed * 100.0)
+fn judge(facts: &PodFacts, unit: &Unit<'_>, resource: Resource) -> Option<Finding> {
+    let of = of_unit(facts, unit, resource);
+    let name = resource.as_str();
+    let numbers = |word: &str, allowed: Amount| {
+        let used = of.used.map(|used| resource.spell(used)).unwrap_or_default();
+        format!("{name}: {used} used, {word} {}", resource.spell(allowed))
     };
-    let (limit, request) = (limit(unit.spec, resource), request(unit.spec, resource));
-    let numbers = |allowed: &Quantity, word: &str| {
-        format!("{resource}: {} used, {word} {}", spell(resource, used), allowed.0)
-    };
-    // A tiny slack: shares of decimal fractions are not exact.
-    if let Some((share, limit)) = share(limit).filter(|share| *share >= 90.0 - 1e-9).zip(limit) {
-        let (risk, advice) = match severity {
-            Severity::High => (
+    if let Some((share, limit)) = of.percent_near_limit().zip(of.limit) {
+        let (severity, risk, advice) = match resource {
+            Resource::Memory => (
+                Severity::High,
                 "the next peak gets it killed",
                 "Raise resources.limits.memory, or find what grows before it is OOMKilled",
             ),
-            _ => ("it is being throttled", "Raise or remove the cpu limit, or add replicas"),
+            Resource::Cpu => {
+                (Severity::Medium, "it is being throttled", "Raise or remove the cpu limit, or add replicas")
+            }
         };
-        let message = format!("The {} uses {share:.0} % of its {resource} limit: {risk}", unit.title());
+        let message = format!("The {} uses {share:.0} % of its {name} limit: {risk}", unit.title());
         let finding = Finding::new(severity, unit.object(facts), message);
-        return Some(finding.evidence([numbers(limit, "limit")]).recommend(advice));
+        return Some(finding.evidence([numbers("limit", limit)]).recommend(advice));
     }
-    let (share, request) = share(request).filter(|share| *share > 100.0).zip(request)?;
-    let message = format!("The {} uses {share:.0} % of the {resource} it requests", unit.title());
+    let (share, request) = of.percent_of_request().zip(of.request).filter(|_| of.used > of.request)?;
+    let message = format!("The {} uses {share:.0} % of the {name} it requests", unit.title());
     Some(
         Finding::new(Severity::Low, unit.object(facts), message)
-            .evidence([numbers(request, "request")])
-            .recommend(format!("Set resources.requests.{resource} to what it really uses")),
+            .evidence([numbers("request", request)])
+            .recommend(format!("Set resources.requests.{name} to what it really uses")),
     )
 }

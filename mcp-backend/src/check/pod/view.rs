@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, Event, PodCondition};
 
-use super::status::is_restartable;
 use super::{ContainerLog, PodFacts};
+use crate::check::look::{self, is_restartable, span};
 use crate::report::{Object, clip, quote};
 
 /// How a container takes part in a pod.
@@ -86,20 +86,15 @@ pub(super) fn finished_at(terminated: &ContainerStateTerminated) -> Option<Times
 impl PodFacts {
     /// The pod as issues name it.
     pub(super) fn object(&self) -> Object {
-        let meta = &self.pod.metadata;
-        Object::new("Pod", meta.namespace.as_deref().unwrap_or_default(), self.pod_name())
-    }
-
-    pub(super) fn pod_name(&self) -> &str {
-        self.pod.metadata.name.as_deref().unwrap_or_default()
+        look::object("Pod", &self.pod.metadata)
     }
 
     pub(super) fn phase(&self) -> &str {
-        self.pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+        look::phase(&self.pod)
     }
 
     pub(super) fn node_name(&self) -> Option<&str> {
-        self.pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|name| !name.is_empty())
+        look::node_name(&self.pod)
     }
 
     /// Somebody deleted it, and it is not gone yet.
@@ -114,8 +109,7 @@ impl PodFacts {
     }
 
     pub(super) fn condition(&self, kind: &str) -> Option<&PodCondition> {
-        let conditions = self.pod.status.as_ref()?.conditions.as_ref()?;
-        conditions.iter().find(|condition| condition.type_ == kind)
+        look::condition(self.pod.status.as_ref()?.conditions.as_ref(), kind)
     }
 
     /// All containers, in the order in which they start.
@@ -143,7 +137,7 @@ impl PodFacts {
 
     /// Seconds since then; what lies ahead is no time ago.
     pub(super) fn age(&self, at: Timestamp) -> i64 {
-        self.now.as_second().saturating_sub(at.as_second()).max(0)
+        look::age(self.now, at)
     }
 
     /// `"3 min ago"`, or nothing known.
@@ -155,13 +149,13 @@ impl PodFacts {
     pub(super) fn events(&self, test: impl Fn(&Event) -> bool) -> Vec<&Event> {
         let all = self.events.as_deref().unwrap_or_default();
         let mut found: Vec<&Event> = all.iter().map(AsRef::as_ref).filter(|event| test(event)).collect();
-        found.sort_by_key(|event| std::cmp::Reverse(event_last(event)));
+        found.sort_by_key(|event| std::cmp::Reverse(look::last_seen(event)));
         found
     }
 
     /// Whether the event is about this container; with one container only, every event is.
     pub(super) fn is_about(&self, event: &Event, unit: &Unit<'_>) -> bool {
-        match event_container(event) {
+        match look::container(&event.involved_object) {
             Some(name) => name == unit.name(),
             None => self.pod.spec.as_ref().is_some_and(|spec| {
                 spec.containers.len() == 1 && spec.init_containers.as_deref().unwrap_or_default().is_empty()
@@ -199,50 +193,7 @@ pub(super) fn event_message(event: &Event) -> &str {
     event.message.as_deref().unwrap_or_default()
 }
 
-/// When it was last reported.
-pub(super) fn event_last(event: &Event) -> Option<Timestamp> {
-    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
-    series
-        .map(|at| at.0)
-        .or_else(|| event.last_timestamp.as_ref().map(|at| at.0))
-        .or_else(|| event.event_time.as_ref().map(|at| at.0))
-        .or_else(|| event.first_timestamp.as_ref().map(|at| at.0))
-        .or_else(|| event.metadata.creation_timestamp.as_ref().map(|at| at.0))
-}
-
-/// When it was first reported.
-pub(super) fn event_first(event: &Event) -> Option<Timestamp> {
-    event
-        .first_timestamp
-        .as_ref()
-        .map(|at| at.0)
-        .or_else(|| event.event_time.as_ref().map(|at| at.0))
-        .or_else(|| event_last(event))
-}
-
-/// How often it was reported.
-pub(super) fn event_count(event: &Event) -> u32 {
-    let series = event.series.as_ref().and_then(|series| series.count);
-    u32::try_from(series.or(event.count).unwrap_or(1)).unwrap_or(1).max(1)
-}
-
-/// The container it is about: `spec.containers{app}` names `app`.
-pub(super) fn event_container(event: &Event) -> Option<&str> {
-    let path = event.involved_object.field_path.as_deref()?;
-    path.split_once('{')?.1.strip_suffix('}')
-}
-
 /// A piece of evidence out of an event.
 pub(super) fn told(event: &Event) -> String {
-    format!("event {} ×{}: {}", event_reason(event), event_count(event), excerpt(event_message(event)))
-}
-
-/// A length of time as people say it.
-pub(super) fn span(seconds: i64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
+    format!("event {} ×{}: {}", event_reason(event), look::times_seen(event), excerpt(event_message(event)))
 }

@@ -1,7 +1,11 @@
 //! Quantities as Kubernetes spells them: `150m`, `256Mi`, `1.5`, `2e3`, `1234567n`.
 
 use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
 use std::str::FromStr;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// An amount of a resource, exact to a billionth: processors, or bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,25 +84,35 @@ fn decimal(text: &str) -> Result<(i128, i128), QuantityError> {
     Ok((all.parse().map_err(|_| QuantityError)?, 10_i128.pow(part.len() as u32)))
 }
 
-/// Of the exponent `3`: billionths in thousand, and what to divide by.
+/// Of the exponent `3`: billionths in a thousand, and what to divide by.
 fn power(text: &str) -> Result<(i128, i128), QuantityError> {
     let exponent: i32 = text.parse().map_err(|_| QuantityError)?;
     match exponent {
-        0..=9 => Ok((ONE * 10_i128.pow(exponent.unsigned_abs()), 1)),
-        -9..0 => Ok((ONE, 10_i128.pow(exponent.unsigned_abs()))),
+        0..=18 => Ok((ONE * 10_i128.pow(exponent.unsigned_abs()), 1)),
+        -18..0 => Ok((ONE, 10_i128.pow(exponent.unsigned_abs()))),
         _ => Err(QuantityError),
     }
 }
 
 impl Amount {
-    /// The amount of a quantity of the API; `None` if it is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
+    /// The amount of a quantity of the API; `None` if it is not written as one.
+    pub fn of(quantity: &Quantity) -> Option<Self> {
+        quantity.0.parse().ok()
+    }
+
+    /// So many pieces.
+    pub fn whole(pieces: u32) -> Self {
+        Self(ONE * i128::from(pieces))
     }
 
     /// How much of the whole, in percent with one decimal; `None` of nothing.
     pub fn percent_of(self, whole: Self) -> Option<f64> {
         (whole.0 > 0).then(|| (self.0 as f64 / whole.0 as f64 * 1_000.0).round() / 10.0)
+    }
+
+    /// Whether it is at least so many percent of the whole, exactly.
+    pub fn reaches(self, percent: u32, whole: Self) -> bool {
+        self.0.saturating_mul(100) >= whole.0.saturating_mul(percent.into())
     }
 
     /// As processors are spelled: whole ones, or thousandths (rounded up, so that little is not nothing).
@@ -124,9 +138,18 @@ impl Amount {
     }
 }
 
-impl std::iter::Sum for Amount {
+impl Add for Amount {
+    type Output = Self;
+
+    /// Never more than there are numbers.
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sum for Amount {
     fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
-        Self(amounts.fold(0, |sum, amount| sum.saturating_add(amount.0)))
+        amounts.fold(Self::default(), Self::add)
     }
 }
 
@@ -172,6 +195,8 @@ mod tests {
             ("5e-3", ONE / 200),
             ("1e-9", 1),
             ("1.5e3", ONE * 1_500),
+            ("1e12", ONE * 1_000_000_000_000),
+            ("1e-10", 1),
             ("0.1n", 1),
             ("-1", -ONE),
             ("+1", ONE),
@@ -210,20 +235,21 @@ mod tests {
             ("1G", "1G", "1000000000", "954Mi"),
             ("500", "500", "500", "500"),
         ] {
-            let amount = Amount::parse(text).expect(text);
+            let amount: Amount = text.parse().expect(text);
             assert_eq!(
                 (amount.to_string(), amount.cpu(), amount.memory()),
                 (exact.to_owned(), cpu.to_owned(), memory.to_owned()),
                 "{text:?}"
             );
-            assert_eq!(Amount::parse(&amount.to_string()), Some(amount), "{text:?} and back");
+            assert_eq!(amount.to_string().parse(), Ok(amount), "{text:?} and back");
         }
     }
 
     #[test]
     fn percent_has_one_decimal() {
         let percent = |part: &str, whole: &str| {
-            Amount::parse(part).and_then(|part| part.percent_of(Amount::parse(whole).unwrap_or_default()))
+            let (part, whole): (Amount, Amount) = (part.parse().unwrap(), whole.parse().unwrap());
+            part.percent_of(whole)
         };
         assert_eq!(percent("243Mi", "256Mi"), Some(94.9));
         assert_eq!(percent("1", "3"), Some(33.3));
