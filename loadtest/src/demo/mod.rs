@@ -17,7 +17,6 @@ mod figures;
 mod flags;
 mod fleet;
 mod guard;
-
 mod scrape;
 mod table;
 mod web;

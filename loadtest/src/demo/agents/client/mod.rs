@@ -400,5 +400,4 @@ fn plain(text: &str) -> Result<HeaderValue, ClientError> {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;
