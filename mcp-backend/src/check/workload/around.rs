@@ -59,12 +59,13 @@ fn autoscaler(facts: &AutoscalerFacts) -> Vec<Finding> {
     let inactive = look::condition(conditions, "ScalingActive").filter(|active| active.status == "False");
     // With zero replicas scaling is switched off on purpose.
     if let Some(inactive) = inactive.filter(|inactive| inactive.reason() != "ScalingDisabled") {
-        let message = format!("autoscaler {name} cannot scale {target}: {}", inactive.reason());
-        let next = if inactive.message().contains("missing request") {
-            "set resource requests on every container of the target"
+        // The reason alone is the same for a target without requests and for a metrics-server that is gone.
+        let (cause, next) = if inactive.message().contains("missing request") {
+            (", containers of it have no requests", "set resource requests on every container of the target")
         } else {
-            "check metrics-server and the requests of the target's containers"
+            ("", "check metrics-server and the requests of the target's containers")
         };
+        let message = format!("autoscaler {name} cannot scale {target}: {}{cause}", inactive.reason());
         let finding = found(Severity::High, message)
             .evidence([format!("condition ScalingActive=False: {}", quote(inactive.message()))])
             .recommend(next)
