@@ -159,18 +159,4 @@ mod tests {
         assert!(error.failed.chars().count() <= ERROR_CHARACTERS, "{}", error.failed.len());
         assert!(error.failed.contains("unknown field") && !error.failed.contains(char::is_control));
     }
-
-    /// What agents pay for with each list of tools: eleven tools are to stay within 16 kB.
-    #[test]
-    fn the_tools_together_stay_small() {
-        let one = |entry: &Entry| {
-            let schemas = [&entry.input_schema, &entry.output_schema];
-            let schemas: usize = schemas.map(|schema| limit::bytes(&**schema)).into_iter().sum();
-            // Names of members, and the annotations that every tool has.
-            entry.name.len() + entry.title.len() + entry.description.len() + schemas + 150
-        };
-        let sizes: Vec<(&str, usize)> = catalogue().iter().map(|entry| (entry.name, one(entry))).collect();
-        let all: usize = sizes.iter().map(|(_, size)| size).sum();
-        assert!(all <= 16_000, "{all}: {sizes:?}");
-    }
 }

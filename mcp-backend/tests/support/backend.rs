@@ -40,9 +40,13 @@ impl Backend {
         command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(flags);
         let process = Process::start("mcp-backend", &mut command);
         let (address, admin) = process.wait_for_line("its addresses", |line| {
-            let value = |name: &str| line.split_once(name)?.1.split('"').next();
-            let mcp = value("mcp=\"http://")?.strip_suffix("/mcp")?;
-            Some((mcp.parse().ok()?, value("admin=\"")?.parse().ok()?))
+            // As text `mcp="…"`, as JSON `"mcp":"…"`.
+            let value = |name: &str| {
+                let (_, after) = line.split_once(name)?;
+                after.trim_start_matches(['"', '=', ':']).split('"').next()
+            };
+            let mcp = value("mcp\":").or(value("mcp="))?.strip_prefix("http://")?.strip_suffix("/mcp")?;
+            Some((mcp.parse().ok()?, value("admin\":").or(value("admin="))?.parse().ok()?))
         });
         Self { process, address, admin }
     }

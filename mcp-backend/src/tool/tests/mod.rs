@@ -1,9 +1,8 @@
-//! Tools over answers from a table, and over the simulated cluster.
+//! Tools over answers from a table; tests/ has them over the simulated cluster.
 
 pub(super) mod fake;
 
 mod diagnose_pod;
 mod flows;
 mod secrecy;
-mod simulated;
 mod sizes;

@@ -4,7 +4,6 @@ mod crash;
 mod lifecycle;
 mod probes;
 mod scheduling;
-mod seeded;
 mod specification;
 mod start;
 mod storage;
