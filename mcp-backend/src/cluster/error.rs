@@ -71,12 +71,14 @@ pub struct ReadError {
     pub message: String,
     /// When the API said to come back.
     pub retry_after: Option<Duration>,
+    /// Whether it came out of the cache.
+    pub cached: bool,
 }
 
 impl ReadError {
     /// An error without a status of the API.
     pub fn new(kind: ReadErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, status: None, message: message.into(), retry_after: None }
+        Self { kind, status: None, message: message.into(), retry_after: None, cached: false }
     }
 
     /// No answer within this time.
@@ -112,7 +114,8 @@ impl ReadError {
         let header =
             headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let retry_after = header.or(seconds).map(Duration::from_secs).map(|pause| pause.min(LONGEST_PAUSE));
-        Self { kind, status: Some(status.as_u16()), message: format!("{what}{words}{reason}"), retry_after }
+        let message = format!("{what}{words}{reason}");
+        Self { kind, status: Some(status.as_u16()), message, retry_after, cached: false }
     }
 
     /// No answer came, or it broke off.

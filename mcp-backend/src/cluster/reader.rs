@@ -183,10 +183,9 @@ impl Reader {
     async fn ask(&self, mut read: Read) -> ReadResult {
         read.fresh = self.fresh;
         let answer: ReadResult = self.stack.clone().oneshot(read).await;
-        let counter = match &answer {
-            Ok(answer) if answer.cached => &self.tally.hits,
-            _ => &self.tally.misses,
-        };
+        // That something is not there is remembered too.
+        let cached = answer.as_ref().map_or_else(|error| error.cached, |answer| answer.cached);
+        let counter = if cached { &self.tally.hits } else { &self.tally.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         answer
     }

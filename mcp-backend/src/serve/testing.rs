@@ -136,12 +136,7 @@ static ENTRIES: LazyLock<Vec<Entry>> =
 /// A server of these tools, without a cluster.
 pub(super) fn mcp() -> Mcp {
     let none = service_fn(|read: Read| async move {
-        Err(ReadError {
-            kind: ReadErrorKind::NotFound,
-            status: Some(404),
-            message: read.what,
-            retry_after: None,
-        })
+        Err(ReadError { status: Some(404), ..ReadError::new(ReadErrorKind::NotFound, read.what) })
     });
     let reads: ReadStack = BoxCloneSyncService::new(none);
     let tools = service_fn(move |call: ToolCall| {

@@ -159,12 +159,10 @@ impl Place<'_> {
             return match listed.complete {
                 true => Ok(listed.items),
                 // What is beyond the end of the list would count as missing.
-                false => Err(ReadError {
-                    kind: ReadErrorKind::Api,
-                    status: None,
-                    message: format!("{} in namespace \"{}\": too many", K::INFO.plural, self.namespace),
-                    retry_after: None,
-                }),
+                false => {
+                    let message = format!("{} in namespace \"{}\": too many", K::INFO.plural, self.namespace);
+                    Err(ReadError::new(ReadErrorKind::Api, message))
+                }
             };
         }
         let reads = names.iter().map(|name| self.reader.get::<K>(Some(self.namespace), name));

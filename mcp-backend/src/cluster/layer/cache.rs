@@ -208,7 +208,10 @@ fn is_kept(answer: &ReadResult) -> bool {
 }
 
 fn from_memory(entry: ReadResult) -> ReadResult {
-    entry.map(|answer| Answer { cached: true, ..answer })
+    match entry {
+        Ok(answer) => Ok(Answer { cached: true, ..answer }),
+        Err(error) => Err(ReadError { cached: true, ..error }),
+    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ fn end(span: &tracing::Span, answer: &ReadResult) {
         }
         Err(error) => {
             span.record("result", error.kind.as_str());
+            span.record("cached", error.cached);
             span.record("error.type", error.kind.as_str());
             // That something is not there is often just what is to be found out.
             if error.kind != ReadErrorKind::NotFound {

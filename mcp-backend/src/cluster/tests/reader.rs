@@ -119,3 +119,16 @@ async fn an_object_that_cannot_be_read_does_not_hide_the_others() {
     let one = reader.get::<Pod>(Some("shop"), "a").await.unwrap();
     assert_eq!(one.metadata.name.as_deref(), Some("a"));
 }
+
+#[tokio::test]
+async fn what_is_remembered_to_be_missing_is_a_hit() {
+    let status = serde_json::json!({ "kind": "Status", "message": "pods \"web\" not found", "code": 404 });
+    let (first, asked) = scripted(vec![(404, status)]);
+    let second = Reader::new(first.stack.clone(), false);
+    for (reader, expected) in [(first, CacheUse::Miss), (second, CacheUse::Hit)] {
+        let error = reader.get::<Pod>(Some("shop"), "web").await.err().unwrap();
+        assert_eq!(error.kind, ReadErrorKind::NotFound);
+        assert_eq!(reader.cache_use(), Some(expected));
+    }
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}

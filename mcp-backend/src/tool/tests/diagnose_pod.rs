@@ -173,12 +173,8 @@ async fn without_the_previous_log_the_present_one_is_read() {
 }
 
 fn gone(read: &Read) -> ReadError {
-    ReadError {
-        kind: ReadErrorKind::Api,
-        status: Some(400),
-        message: format!("{}: the API answered 400", read.what),
-        retry_after: None,
-    }
+    let message = format!("{}: the API answered 400", read.what);
+    ReadError { status: Some(400), ..ReadError::new(ReadErrorKind::Api, message) }
 }
 
 #[tokio::test(start_paused = true)]

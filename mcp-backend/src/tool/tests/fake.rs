@@ -82,7 +82,7 @@ impl Fake {
                 _ => ReadErrorKind::Api,
             };
             let message = format!("{}: the API answered {status}", read.what);
-            return Err(ReadError { kind, status: Some(status), message, retry_after: None });
+            return Err(ReadError { status: Some(status), ..ReadError::new(kind, message) });
         };
         let text = make(query);
         let bytes = text.len();
