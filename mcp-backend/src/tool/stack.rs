@@ -1,10 +1,12 @@
 //! The layers that every call of a tool passes, outermost first.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tower::util::BoxCloneSyncService;
@@ -14,7 +16,7 @@ use crate::clock::Clock;
 use crate::cluster::{ReadStack, Reader};
 use crate::telemetry::Metrics;
 
-use super::{Context, MeterLayer, TimeLimitLayer, ToolCall, ToolReply, TraceLayer};
+use super::{Context, ErrorType, MeterLayer, TimeLimitLayer, ToolCall, ToolError, ToolReply, TraceLayer};
 
 /// What MCP and `POST /call-tool` call tools by.
 pub type ToolStack = BoxCloneSyncService<ToolCall, ToolReply, Infallible>;
@@ -77,10 +79,19 @@ impl Service<ToolCall> for Tools {
             // Never closed.
             let _permit = room.acquire().await.ok();
             let context = Context { reader: reader.clone(), now: clock.now() };
-            let result = (call.entry.run)(context, call.arguments).await.map(Arc::new);
+            // A mistake in one tool is an answer like others, and not the end of the connection. What the call left
+            // half done is dropped with it: all that calls share are the reads, which hold no lock while they wait.
+            let ended = AssertUnwindSafe((call.entry.run)(context, call.arguments)).catch_unwind().await;
+            let result = ended.unwrap_or_else(|_| Err(broke(call.entry.name))).map(Arc::new);
             Ok(ToolReply { result, cache: reader.cache_use() })
         })
     }
+}
+
+/// The words of the panic may quote what was in the cluster: the log tells where it was, the agent only that it was.
+fn broke(tool: &str) -> ToolError {
+    let next = "this is a mistake of the server: other tools may still answer";
+    ToolError::new(ErrorType::Internal, format!("{tool} broke off"), next)
 }
 
 #[cfg(test)]

@@ -75,6 +75,23 @@ impl Tool for Stuck {
     }
 }
 
+/// Panics after its first read.
+struct Broken;
+
+impl Tool for Broken {
+    const NAME: &'static str = "broken";
+    const TITLE: &'static str = "Broken";
+    const DESCRIPTION: &'static str = "Breaks off.";
+    type Arguments = Arguments;
+    type Output = Output;
+
+    async fn run(context: Context, arguments: Arguments) -> Result<Output, ToolError> {
+        context.reader.get::<Pod>(Some(arguments.namespace.as_str()), "web").await?;
+        panic!("canary of {}", arguments.pod_name.as_str());
+    }
+}
+
+static BROKEN: LazyLock<Entry> = LazyLock::new(Entry::of::<Broken>);
 static PROBE: LazyLock<Entry> = LazyLock::new(Entry::of::<Probe>);
 static STUCK: LazyLock<Entry> = LazyLock::new(Entry::of::<Stuck>);
 
@@ -233,6 +250,30 @@ async fn sampling_is_the_callers_and_another_sender_is_a_link() {
     assert_eq!(request.parent_span_id.to_string(), "00f067aa0ba902b7");
     let links: Vec<_> = request.links.iter().map(|link| link.span_context.span_id().to_string()).collect();
     assert_eq!(links, ["b7ad6b7169203331"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_panic_of_a_tool_is_an_internal_error_on_its_span() {
+    let web = || json!({ "namespace": "shop", "pod_name": "web" });
+    let metrics = Metrics::new();
+    let tools = tools(&metrics);
+    let root = opentelemetry::Context::new;
+    let Ok(reply) = tools.clone().oneshot(call(&BROKEN, web(), root())).await;
+    let error = reply.result.unwrap_err();
+    assert_eq!((error.kind, error.failed.as_str()), (ErrorType::Internal, "broken broke off"));
+    assert!(!error.to_string().contains("canary"), "{error}");
+    assert_eq!(reply.cache, Some(cluster::CacheUse::Miss));
+    let Ok(next) = tools.oneshot(call(&PROBE, web(), root())).await;
+    assert!(next.result.is_ok(), "the stack goes on");
+    let line = "mcp_backend_tool_calls_total{tool_name=\"broken\",result=\"internal_error\"} 1\n";
+    assert!(metrics.render().contains(line), "{}", metrics.render());
+
+    let spans = spans(vec![call(&BROKEN, web(), below(SAMPLED))]).await;
+    let request = named(&spans, "mcp.handle_request");
+    assert!(matches!(request.status, Status::Error { .. }));
+    assert_eq!(attribute(request, "error.type").as_deref(), Some("internal_error"));
+    assert_eq!(named(&spans, "execute_tool").parent_span_id, request.span_context.span_id());
+    assert!(!format!("{spans:?}").contains("canary"));
 }
 
 #[tokio::test(start_paused = true)]
