@@ -107,7 +107,9 @@ pub(super) struct Cluster {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Telemetry")]
 pub(super) struct Telemetry {
-    /// Collector that traces are sent to [default: OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT; without: none]
+    /// Collector that traces are sent to, as http:// or https://HOST:PORT (which trusts the certificates of the
+    /// system, or those in OTEL_EXPORTER_OTLP_[TRACES_]CERTIFICATE)
+    /// [default: OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT; without: none]
     #[arg(long, env = "MCP_BACKEND_OTLP_ENDPOINT", value_name = "URL")]
     pub(super) otlp_endpoint: Option<String>,
     /// How: grpc or http/protobuf [default: OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL; without: http/protobuf]

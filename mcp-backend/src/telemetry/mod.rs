@@ -4,6 +4,7 @@ pub mod log;
 mod metrics;
 pub mod names;
 mod parent;
+mod tls;
 pub mod traces;
 
 pub use metrics::{CacheOperation, Metrics};

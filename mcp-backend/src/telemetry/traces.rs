@@ -5,11 +5,12 @@
 //! (`OTEL_TRACES_SAMPLER` changes that). The queue is bounded (`OTEL_BSP_MAX_QUEUE_SIZE`, 2048 spans); a dead collector
 //! costs spans, never a call.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::runtime::Tokio;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -18,6 +19,8 @@ use tracing::{Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
+
+use super::tls::Tls;
 
 /// How spans are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct TraceSettings {
     pub endpoint: String,
     /// How.
     pub protocol: Protocol,
+    /// The certificates that are trusted where the endpoint is `https://`; `None`: those of the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Why there can be no traces.
@@ -81,7 +86,9 @@ impl TraceSettings {
         let is =
             |name: &str, word: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
         let off = is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none");
-        Ok((!off).then_some(Self { endpoint, protocol }))
+        let ca_file = first(["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"]);
+        let ca_file = ca_file.map(|(_, path)| PathBuf::from(path.trim()));
+        Ok((!off).then_some(Self { endpoint, protocol, ca_file }))
     }
 }
 
@@ -90,8 +97,7 @@ fn address(setting: &'static str, endpoint: &str, protocol: Protocol) -> Result<
     let wrong = |problem: &str| TraceError { setting, problem: problem.to_owned() };
     let uri: http::Uri = endpoint.parse().map_err(|_| wrong("is not a URL"))?;
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(wrong("TLS is not supported; name a collector by http://HOST:PORT")),
+        Some("http" | "https") => {}
         _ => return Err(wrong("is not a collector's URL; write http://HOST:PORT")),
     }
     if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
@@ -113,13 +119,26 @@ pub struct Traces {
 impl Traces {
     /// Sends spans as these settings say. Nothing is connected yet. Must be called within a runtime, which sends.
     pub fn new(settings: &TraceSettings) -> Result<Self, TraceError> {
+        let https = settings.endpoint.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        let tls = https.then(|| Tls::read(settings.ca_file.as_deref())).transpose()?;
         let exporter = match settings.protocol {
-            Protocol::Grpc => SpanExporter::builder().with_tonic().with_endpoint(&settings.endpoint).build(),
-            Protocol::HttpProtobuf => SpanExporter::builder()
-                .with_http()
-                .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
-                .with_endpoint(&settings.endpoint)
-                .build(),
+            Protocol::Grpc => {
+                let builder = SpanExporter::builder().with_tonic().with_endpoint(&settings.endpoint);
+                match tls {
+                    Some(tls) => builder.with_tls_config(tls.for_grpc()).build(),
+                    None => builder.build(),
+                }
+            }
+            Protocol::HttpProtobuf => {
+                let builder = SpanExporter::builder()
+                    .with_http()
+                    .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
+                    .with_endpoint(&settings.endpoint);
+                match tls {
+                    Some(tls) => builder.with_http_client(tls.for_http()?).build(),
+                    None => builder.build(),
+                }
+            }
         };
         let exporter = exporter
             .map_err(|error| TraceError { setting: "--otlp-endpoint", problem: error.to_string() })?;
@@ -210,6 +229,7 @@ mod tests {
                 "HttpProtobuf http://flag:4318/v1/traces",
             ),
             ((Some("http://flag:4317"), Some("grpc")), &[], "Grpc http://flag:4317"),
+            ((Some("https://c:4317"), Some("grpc")), &[], "Grpc https://c:4317"),
             (flag, &[("OTEL_SDK_DISABLED", "TRUE")], "off"),
             (flag, &[("OTEL_SDK_DISABLED", "")], "HttpProtobuf http://flag:4318/v1/traces"),
             (flag, &[("OTEL_TRACES_EXPORTER", "none")], "off"),
@@ -230,11 +250,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_without_certificates_is_refused_and_named_by_its_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "").unwrap();
+        for (file, problem) in
+            [(empty, "holds no certificate"), (folder.path().join("absent.pem"), "cannot be read")]
+        {
+            for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
+                let settings = TraceSettings {
+                    endpoint: "https://localhost:1/v1/traces".to_owned(),
+                    protocol,
+                    ca_file: Some(file.clone()),
+                };
+                let error = Traces::new(&settings).unwrap_err();
+                assert_eq!(error.setting, "OTEL_EXPORTER_OTLP_CERTIFICATE");
+                assert!(error.problem.starts_with(problem), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_collector_that_never_answers_does_not_hold_up_the_end() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
             let endpoint = format!("http://{}", silent.local_addr().unwrap());
-            let traces = Traces::new(&TraceSettings { endpoint, protocol }).unwrap();
+            let traces = Traces::new(&TraceSettings { endpoint, protocol, ca_file: None }).unwrap();
             let log = super::super::log::subscriber(Default::default(), Some(&traces), std::io::sink);
             tracing::subscriber::with_default(log, || tracing::info_span!("lost").in_scope(|| ()));
             assert!(!traces.stop(Duration::from_millis(50)).await);
@@ -257,7 +298,7 @@ mod tests {
             connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
             String::from_utf8_lossy(&request).into_owned()
         });
-        let settings = TraceSettings { endpoint, protocol: Protocol::HttpProtobuf };
+        let settings = TraceSettings { endpoint, protocol: Protocol::HttpProtobuf, ca_file: None };
         let traces = Traces::new(&settings).unwrap();
         let log = super::super::log::subscriber(Default::default(), Some(&traces), std::io::sink);
         tracing::subscriber::with_default(log, || {
