@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Agent, Backend, Bench, LEGACY, call, exchange, open_session, program};
 use super::support::PATIENCE;
+use super::support::client::RawClient;
 use super::support::collector::Collector;
 use super::support::spans::{Span, not_one_trace, torn, tree};
 
@@ -224,6 +225,28 @@ fn a_call_in_a_session_of_2025_11_25_is_one_trace() {
 
 fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     spans.iter().find(|span| span.name == name).expect("a span of this name")
+}
+
+/// `POST /call-tool` is not MCP: the sidecar has HTTP spans for it, and the backend hangs under them.
+#[test]
+fn a_plain_call_is_one_trace_too() {
+    let bench = Bench::start("header");
+    let agent = Agent::new(1);
+    let body = json!({"tool": "list_pods", "args": {"namespace": "payments"}}).to_string();
+    let head = format!(
+        "POST /call-tool HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ntraceparent: {}\r\n\
+         content-length: {}\r\n\r\n",
+        bench.tap.traffic,
+        agent.parent(),
+        body.len()
+    );
+    let response = RawClient::connect(bench.tap.traffic).exchange(format!("{head}{body}").as_bytes());
+    assert_eq!(response.status(), 200);
+    let spans = bench.finish();
+    assert_eq!(not_one_trace(&spans, &[&agent.span]), Vec::<String>::new());
+    let handled = named(&spans, "mcp.handle_request");
+    let parent = spans.iter().find(|span| span.span_id == handled.parent_id).expect("its parent");
+    assert_eq!(parent.service(), "mcp-tap");
 }
 
 /// On both sides: the span of the operation and that of the upstream leg, the handling, and the read that failed.
