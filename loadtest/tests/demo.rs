@@ -203,9 +203,7 @@ fn what_cannot_be_started_is_named_with_the_remedy() {
     }
 }
 
-/// Runs with the bundled server, which serves nothing on this branch.
 #[test]
-#[ignore = "mcp-backend has no server yet; remove this line where it has one"]
 fn a_demo_of_the_bundled_server_shows_its_tools_and_the_callers_mistakes() {
     let output = demo(&["--duration=8s", "--json", "--pace=0.3"]).output().unwrap();
     let (out, err) = text(&output);

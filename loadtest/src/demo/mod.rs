@@ -202,7 +202,6 @@ impl<'a> Show<'a> {
             admin: format!("http://{}", fleet.admin),
             logs: fleet.logs().display().to_string(),
             agents: settings.agents,
-            seed: settings.seed,
         };
         let (history, figures) = (History::default(), Figures::default());
         Self { settings, header, display: Display::new(), started, admin: fleet.admin, history, figures }
@@ -221,7 +220,7 @@ impl<'a> Show<'a> {
         self.display.print(&[
             format!(
                 "mcp-tap before {}, {} agents (seed {})",
-                self.header.server, self.header.agents, self.header.seed
+                self.header.server, self.header.agents, self.settings.seed
             ),
             format!("  your MCP client  {}", self.header.endpoint),
             format!("  admin port       {}/  /metrics  /operations  /catalogue", self.header.admin),

@@ -8,8 +8,16 @@ use super::figures::{Figures, Row};
 const NAME: usize = 20;
 /// From this width on there is room for one column more.
 const WIDE: usize = 92;
-/// Lines that are no tools, at most.
-const FRAME: usize = 12;
+/// Lines above the table of tools, with its title.
+const ABOVE: usize = 6;
+/// Lines that the clients may take.
+const CLIENT_LINES: usize = 2;
+/// What the columns mean, where there is room for it.
+const LEGEND: [&str; 3] = [
+    "CALLER, TOOL  failures by whose fault they are; TOKENS  mean size of a result",
+    "AGAIN         calls that a client had made with the same arguments within a minute",
+    "_other        tools that the server does not have",
+];
 
 /// How a piece of text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +90,6 @@ pub(super) struct Header {
     pub(super) logs: String,
     /// Number of agents.
     pub(super) agents: usize,
-    /// Their seed.
-    pub(super) seed: u64,
 }
 
 /// The room there is.
@@ -102,6 +108,10 @@ pub(super) fn screen(header: &Header, figures: &Figures, elapsed: Duration, room
     let mut lines = head(header, elapsed);
     lines.push(Line::default());
     lines.extend(table(figures, room));
+    if lines.len() + LEGEND.len() < room.height {
+        lines.push(Line::default());
+        lines.extend(LEGEND.map(|text| Line::default().with(Style::Faint, text)));
+    }
     lines.truncate(room.height);
     lines.iter().map(|line| line.render(room.width, room.colours)).collect()
 }
@@ -114,7 +124,7 @@ pub(super) fn plain(figures: &Figures, room: Room) -> Vec<String> {
 fn head(header: &Header, elapsed: Duration) -> Vec<Line> {
     let seconds = elapsed.as_secs();
     let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let agents = format!("  {} agents (seed {}), {time}", header.agents, header.seed);
+    let agents = format!("  {} agents, {time}", header.agents);
     vec![
         Line::default()
             .with(Style::Strong, "mcp-tap")
@@ -151,19 +161,28 @@ fn table(figures: &Figures, room: Room) -> Vec<Line> {
         if wide { "  OTHER FAULTS" } else { "" },
     );
     let mut lines = vec![Line::default().with(Style::Strong, title)];
-    let shown = figures.tools.len().min(room.height.saturating_sub(FRAME).max(1));
+    let below = below(figures, room.width);
+    let space = room.height.saturating_sub(ABOVE + below.len());
+    let all = figures.tools.len();
+    // Where not all fit, a line says so.
+    let shown = if all <= space { all } else { space.saturating_sub(1).max(1) };
     lines.extend(figures.tools[..shown].iter().map(|tool| row(tool, Style::Plain, wide)));
-    if shown < figures.tools.len() {
-        let more = format!("… {} more", figures.tools.len() - shown);
-        lines.push(Line::default().with(Style::Faint, more));
+    if shown < all {
+        lines.push(Line::default().with(Style::Faint, format!("… {} more", all - shown)));
     }
-    lines.push(row(&figures.total, Style::Strong, wide));
-    lines.push(Line::default());
+    lines.extend(below);
     lines
-        .push(counts("at fault", figures.total.faults.iter().map(|(party, count)| (party.as_str(), *count))));
-    lines.push(counts("clients", figures.clients.iter().map(|(name, calls)| (name.as_str(), *calls))));
+}
+
+/// The sum and what is true of all tools.
+fn below(figures: &Figures, width: usize) -> Vec<Line> {
+    let mut lines = vec![row(&figures.total, Style::Strong, width >= WIDE), Line::default()];
+    let faults = figures.total.faults.iter().map(|(party, count)| (party.as_str(), *count));
+    lines.extend(counts("at fault", faults, width, 1));
+    let clients = figures.clients.iter().map(|(name, calls)| (name.as_str(), *calls));
+    lines.extend(counts("clients", clients, width, CLIENT_LINES));
     let notes = format!(
-        "{} tools, {} tokens per agent; {} calls of unknown tools; {} connections",
+        "{} tools, {} tokens per agent; unknown tools {}; connections {}",
         figures.catalogue_tools, figures.catalogue_tokens, figures.unknown_tools, figures.connections,
     );
     lines.push(Line::default().with(Style::Faint, format!("{:<10}", "catalogue")).with(Style::Plain, notes));
@@ -196,10 +215,38 @@ fn row(row: &Row, style: Style, wide: bool) -> Line {
     line
 }
 
-fn counts<'a>(name: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Line {
-    let text: Vec<String> = counts.map(|(name, count)| format!("{} {count}", clip(name))).collect();
-    let text = if text.is_empty() { "nobody yet".to_owned() } else { text.join(", ") };
-    Line::default().with(Style::Faint, format!("{name:<10}")).with(Style::Plain, text)
+/// Names with counts, on at most this many lines; the last one is cut where they do not fit.
+fn counts<'a>(
+    name: &str,
+    counts: impl Iterator<Item = (&'a str, u64)>,
+    width: usize,
+    most: usize,
+) -> Vec<Line> {
+    let mut texts = vec![String::new()];
+    for count in counts.map(|(name, count)| format!("{} {count}", clip(name))) {
+        let lines = texts.len();
+        let Some(text) = texts.last_mut() else { break };
+        if text.is_empty() {
+            text.push_str(&count);
+            continue;
+        }
+        text.push(',');
+        // A blank before it, and a comma behind it if more follow.
+        let fits = 10 + text.chars().count() + count.chars().count() + 2 <= width;
+        if fits || lines == most {
+            text.push(' ');
+            text.push_str(&count);
+        } else {
+            texts.push(count);
+        }
+    }
+    if texts[0].is_empty() {
+        texts[0].push_str("nobody yet");
+    }
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    let line =
+        |(name, text)| Line::default().with(Style::Faint, format!("{name:<10}")).with(Style::Plain, text);
+    names.zip(texts).map(line).collect()
 }
 
 fn clip(name: &str) -> String {
@@ -260,7 +307,6 @@ mod tests {
             admin: "http://127.0.0.1:9464".to_owned(),
             logs: "/tmp/mcp-tap-demo-123456".to_owned(),
             agents: 6,
-            seed: 1,
         }
     }
 
@@ -275,6 +321,35 @@ mod tests {
             assert_eq!(text.contains("more"), tools == 60, "{text}");
             assert!(height < 24 || text.contains("catalogue"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_bundled_tools_and_six_clients_fill_a_small_terminal_and_nothing_is_cut() {
+        let mut figures = figures(12);
+        for row in &mut figures.tools {
+            row.tool = "check_resource_usage".to_owned();
+        }
+        let names =
+            ["python-sdk", "mcp", "cursor-vscode", "claude-code", "Visual Studio Code", "inspector-client"];
+        figures.clients = names.map(|name| (name.to_owned(), 12_345)).to_vec();
+        figures.unknown_tools = 12_345;
+        let room = Room { width: 80, height: 24, colours: false };
+        let mut header = header();
+        header.server = "mcp-backend 127.0.0.1:30001".to_owned();
+        let lines = screen(&header, &figures, Duration::from_secs(3661), room);
+        assert_eq!(lines.len(), 24, "{lines:#?}");
+        assert!(!lines.iter().any(|line| line.contains('…')), "{lines:#?}");
+        assert!(lines[21].starts_with("clients   python-sdk 12345, mcp 12345,"), "{lines:#?}");
+        assert!(lines[22].ends_with("inspector-client 12345"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_tall_terminal_says_what_the_columns_mean() {
+        let shown = |height| {
+            let room = Room { width: 80, height, colours: false };
+            screen(&header(), &figures(3), Duration::ZERO, room).join("\n").contains("AGAIN  ")
+        };
+        assert_eq!([15, 18, 19, 24].map(shown), [false, false, true, true]);
     }
 
     #[test]

@@ -65,19 +65,28 @@ pub(super) struct Pod {
     pub(super) name: String,
     /// Its node, if it has one.
     pub(super) node: Option<String>,
-    /// What `kubectl` prints as its status is not `Running` or `Completed`, or it has restarted.
+    /// What `kubectl` prints as its status is not `Running` or `Completed`, it is not ready, or it has restarted.
     pub(super) suspect: bool,
+    /// A container has restarted, so there is a log of the instance before.
+    pub(super) restarted: bool,
+    /// Its containers have run, so there is a log at all.
+    pub(super) ran: bool,
 }
 
 impl Pod {
     fn read(pod: &Value) -> Option<Self> {
         let reason = pod["reason"].as_str().unwrap_or_default();
-        let fine = matches!(reason, "Running" | "Completed" | "Succeeded");
+        let done = matches!(reason, "Completed" | "Succeeded");
+        let restarted = pod["restarts"].as_u64().unwrap_or(0) > 0;
+        let ready = pod["ready"].as_str().and_then(|ready| ready.split_once('/'));
+        let unready = ready.is_some_and(|(ready, all)| ready != all);
         Some(Self {
             namespace: pod["namespace"].as_str()?.to_owned(),
             name: pod["name"].as_str()?.to_owned(),
             node: pod["node"].as_str().map(str::to_owned),
-            suspect: !fine || pod["restarts"].as_u64().unwrap_or(0) > 0,
+            suspect: !done && (reason != "Running" || unready || restarted),
+            restarted,
+            ran: done || restarted || matches!(reason, "Running" | "Error" | "Terminating"),
         })
     }
 }
@@ -140,6 +149,29 @@ mod tests {
         assert_eq!(known.pods.iter().filter(|pod| pod.suspect).count(), 1);
         known.learn("diagnose_pod", &json!({"structuredContent": {"pods": [pod("x".into(), "Running")]}}));
         assert!(known.pods.iter().all(|pod| pod.name != "x"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pod_is_read_as_kubectl_shows_it() {
+        for (reason, ready, restarts, suspect, ran) in [
+            ("Running", "1/1", 0, false, true),
+            ("Running", "0/1", 0, true, true),
+            ("Running", "1/1", 12, true, true),
+            ("Completed", "0/1", 0, false, true),
+            ("Error", "0/1", 0, true, true),
+            ("CrashLoopBackOff", "0/1", 3, true, true),
+            ("ImagePullBackOff", "0/1", 0, true, false),
+            ("Pending", "0/1", 0, true, false),
+            ("Init:0/1", "0/1", 0, true, false),
+        ] {
+            let pod = json!({"namespace": "shop", "name": "web", "reason": reason, "ready": ready, "restarts": restarts});
+            let pod = Pod::read(&pod).unwrap();
+            assert_eq!(
+                (pod.suspect, pod.ran, pod.restarted),
+                (suspect, ran, restarts > 0),
+                "{reason} {ready}"
+            );
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) const PERSONAS: [Persona; 7] = [
         user_agent: "claude-code/2.1.14 (cli)",
         era: Era::Legacy("2025-11-25"),
         thinks: (300, 1200),
-        habits: &[(Habit::Incident, 6), (Habit::Logs, 2), (Habit::Network, 2), (Habit::Confused, 1)],
+        habits: &[(Habit::Incident, 6), (Habit::Logs, 2), (Habit::Network, 2), (Habit::Confused, 2)],
     },
     Persona {
         name: "cursor-vscode",
@@ -49,7 +49,7 @@ pub(super) const PERSONAS: [Persona; 7] = [
         user_agent: "node",
         era: Era::Legacy("2025-06-18"),
         thinks: (300, 1500),
-        habits: &[(Habit::Loop, 3), (Habit::Incident, 3), (Habit::Confused, 2), (Habit::Impatient, 2)],
+        habits: &[(Habit::Loop, 2), (Habit::Incident, 4), (Habit::Confused, 3), (Habit::Impatient, 2)],
     },
     Persona {
         name: "python-sdk",
@@ -65,7 +65,7 @@ pub(super) const PERSONAS: [Persona; 7] = [
         user_agent: "node",
         era: Era::Legacy("2025-11-25"),
         thinks: (400, 1600),
-        habits: &[(Habit::Browse, 4), (Habit::Network, 3), (Habit::Logs, 2), (Habit::Confused, 1)],
+        habits: &[(Habit::Browse, 4), (Habit::Network, 3), (Habit::Logs, 2), (Habit::Confused, 2)],
     },
     Persona {
         name: "inspector-client",

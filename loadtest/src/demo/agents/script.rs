@@ -127,15 +127,25 @@ pub(super) fn write_generic(known: &Knowledge, named: &[String], random: &mut Sm
 }
 
 fn incident(known: &Knowledge, random: &mut SmallRng) -> Vec<Step> {
-    let mut steps = vec![
-        call("cluster_health", json!({})),
-        call("list_pods", json!({"all_namespaces": true, "only_unhealthy": true})),
-    ];
+    let namespace = NAMESPACES[random.random_range(0..NAMESPACES.len())];
+    let mut steps = if random.random_bool(0.4) {
+        let limit = [10, 20, 50][random.random_range(0..3)];
+        let unhealthy = json!({"all_namespaces": true, "only_unhealthy": true, "limit": limit});
+        vec![call("cluster_health", json!({"limit": limit})), call("list_pods", unhealthy)]
+    } else {
+        let limit = [5, 10, 20][random.random_range(0..3)];
+        let unhealthy = json!({"namespace": namespace, "only_unhealthy": true, "limit": limit});
+        vec![
+            call("cluster_health", json!({"namespace": namespace, "limit": limit})),
+            call("list_pods", unhealthy),
+        ]
+    };
     for _ in 0..random.random_range(1..=3) {
         let Some(pod) = suspect(known, random) else { break };
         steps.push(call("diagnose_pod", named(&pod, json!({}))));
-        if random.random_bool(0.7) {
-            let previous = random.random_bool(0.5);
+        // Now and then somebody asks for the log of what never ran.
+        if random.random_bool(if pod.ran { 0.8 } else { 0.1 }) {
+            let previous = pod.restarted && random.random_bool(0.5);
             steps.push(call("get_pod_logs", named(&pod, json!({"previous": previous, "tail_lines": 50}))));
         }
         if random.random_bool(0.5) {
@@ -189,7 +199,7 @@ fn confused(known: &Knowledge, random: &mut SmallRng) -> Vec<Step> {
     };
     let invented = INVENTED[random.random_range(0..INVENTED.len())];
     let mut steps = vec![wrong, ask("tools/list", json!({}))];
-    if random.random_bool(0.6) {
+    if random.random_bool(0.8) {
         steps.insert(0, call(invented, json!({"namespace": namespace})));
     }
     if let Some(pod) = &pod {
@@ -200,11 +210,13 @@ fn confused(known: &Knowledge, random: &mut SmallRng) -> Vec<Step> {
 
 fn logs(known: &Knowledge, random: &mut SmallRng) -> Vec<Step> {
     let chatty = known.pods.iter().find(|pod| pod.name.starts_with("chatty")).cloned();
-    let Some(pod) = chatty.filter(|_| random.random_bool(0.4)).or_else(|| suspect(known, random)) else {
+    let with_log = |pod: &Pod| pod.ran;
+    let any = suspect(known, random).filter(with_log).or_else(|| suspect(known, random));
+    let Some(pod) = chatty.filter(|_| random.random_bool(0.4)).or(any) else {
         return vec![call("list_pods", json!({"namespace": "shop"}))];
     };
     let mut steps = vec![
-        call("analyze_logs", named(&pod, json!({"tail_lines": 500}))),
+        call("analyze_logs", named(&pod, json!({"tail_lines": random.random_range(4..=10) * 100}))),
         call("get_pod_logs", named(&pod, json!({"tail_lines": 1000, "filter": "(?i)error|warn|timeout"}))),
     ];
     if random.random_bool(0.5) {
@@ -244,12 +256,16 @@ fn inspect(known: &Knowledge, random: &mut SmallRng) -> Vec<Step> {
 fn watch(known: &Knowledge, random: &mut SmallRng) -> Vec<Step> {
     let mut steps = vec![call("cluster_health", json!({"namespace": NAMESPACES[random.random_range(0..3)]}))];
     for namespace in NAMESPACES.choose_multiple(random, 2) {
-        steps.push(call("list_pods", json!({"namespace": namespace, "limit": 20})));
-        steps.push(call("check_resource_usage", json!({"namespace": namespace, "sort_by": "cpu"})));
+        let phase = ["Running", "Pending", "Failed"][random.random_range(0..3)];
+        let sort_by = ["cpu", "memory", "restarts"][random.random_range(0..3)];
+        steps.push(call("list_pods", json!({"namespace": namespace, "phase": phase})));
+        steps.push(call("check_resource_usage", json!({"namespace": namespace, "sort_by": sort_by})));
     }
     if let Some(pod) = suspect(known, random) {
         steps.push(call("diagnose_pod", named(&pod, json!({"check_logs": false}))));
     }
+    // A job waits for its next turn.
+    steps.push(Step::Think(6.0));
     steps
 }
 
