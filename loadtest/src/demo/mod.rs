@@ -223,7 +223,7 @@ impl<'a> Show<'a> {
                 self.header.server, self.header.agents, self.settings.seed
             ),
             format!("  your MCP client  {}", self.header.endpoint),
-            format!("  admin port       {}/  /metrics  /operations  /catalogue", self.header.admin),
+            format!("  admin port       {}/metrics  /operations  /catalogue", self.header.admin),
             format!("  logs             {}", self.header.logs),
             format!("  processes        {}", pids.join(" ")),
             "  Ctrl-C ends all of it".to_owned(),

@@ -132,7 +132,7 @@ fn head(header: &Header, elapsed: Duration) -> Vec<Line> {
             .with(Style::Faint, agents)
             .with(Style::Strong, "  Ctrl-C ends"),
         pair("your MCP client", &header.endpoint, ""),
-        pair("admin port", &header.admin, "/  /metrics  /operations  /catalogue"),
+        pair("admin port", &header.admin, "/metrics  /operations  /catalogue"),
         pair("logs", &header.logs, ""),
     ]
 }
