@@ -43,6 +43,8 @@ use crate::clock;
 
 /// Time between two drawings on a terminal.
 const REDRAW: Duration = Duration::from_millis(500);
+/// Seconds after which agents that have called nothing found nothing to call.
+const LOOKED_AROUND: f64 = 4.0;
 /// How long mcp-tap may take to count what has just ended.
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -293,7 +295,8 @@ impl<'a> Show<'a> {
         if let Some(problem) = sent.last_problem.as_ref().filter(|_| sent.unanswered > 0) {
             lines.push(format!("{} requests got no proper answer; the last one: {problem}", sent.unanswered));
         }
-        if sent.calls == 0 && self.figures.catalogue_tools > 0 {
+        let own = self.settings.fleet.upstream.is_some() && self.settings.tools.is_empty();
+        if own && sent.calls == 0 && self.figures.catalogue_tools > 0 && seconds >= LOOKED_AROUND {
             lines.push(
                 "no tool of this server says that it changes nothing: name some with --call TOOL".to_owned(),
             );
