@@ -130,7 +130,8 @@ async fn connection(stream: TcpStream, router: Router, room: Room, mut told: wat
     // Answers are small: waiting for more to send only delays them. Fails only on a connection that is gone.
     stream.set_nodelay(true).ok();
     let open = Open::new();
-    let counting = open.clone();
+    // From the beginning: the first request may be over before anybody looks.
+    let (counting, count) = (open.clone(), open.subscribe());
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, one) = (router.clone(), counting.one());
         let held = Arc::new(Held { room: room.clone(), bytes: AtomicUsize::new(0) });
@@ -151,7 +152,7 @@ async fn connection(stream: TcpStream, router: Router, room: Room, mut told: wat
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ending = async {
         tokio::select! {
-            () = open.idle(bounds.first, bounds.idle) => {}
+            () = idle(count, bounds.first, bounds.idle) => {}
             _ = told.wait_for(|stop| *stop) => {}
         }
     };
@@ -163,7 +164,7 @@ async fn connection(stream: TcpStream, router: Router, room: Room, mut told: wat
     // A request that came at the last moment is answered.
     tokio::select! {
         _ = serving => {}
-        () = open.idle(GRACE, GRACE) => {}
+        () = idle(open.subscribe(), GRACE, GRACE) => {}
     }
 }
 
@@ -233,19 +234,16 @@ impl http_body::Body for Bounded {
     }
 }
 
-impl Open {
-    /// Returns when there were none for a time: `first` until there was one, `idle` after one.
-    async fn idle(&self, first: Duration, idle: Duration) {
-        let mut count = self.subscribe();
-        let mut time = first;
-        loop {
-            // It ends with its sender, which is here.
-            count.wait_for(|count| *count == 0).await.ok();
-            if timeout(time, count.changed()).await.is_err() {
-                return;
-            }
-            time = idle;
+/// Returns when nothing was counted for a time: `first` until something was, `idle` after it.
+async fn idle(mut count: watch::Receiver<usize>, first: Duration, idle: Duration) {
+    let mut time = if count.has_changed().unwrap_or_default() { idle } else { first };
+    loop {
+        // It ends with its sender, which the connection has.
+        count.wait_for(|count| *count == 0).await.ok();
+        if timeout(time, count.changed()).await.is_err() {
+            return;
         }
+        time = idle;
     }
 }
 

@@ -188,3 +188,16 @@ async fn bodies_beyond_the_room_for_all_are_refused() {
     let mut again = port.connect(&ask("POST /echo", 900)).await;
     until(&mut again, "200 OK").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_over_before_anybody_looked_has_been_one() {
+    for (asked, expected) in [(false, LONG), (true, SHORT)] {
+        let open = Open::new();
+        let count = open.subscribe();
+        if asked {
+            drop(open.one());
+        }
+        let waited = idle(count, LONG, SHORT);
+        assert_eq!(timeout(LONG / 2, waited).await.is_ok(), expected == SHORT, "{asked}");
+    }
+}
