@@ -134,10 +134,10 @@ impl Finding {
         self
     }
 
-    /// How often.
+    /// How often; not at all is not worth a word.
     #[must_use]
     pub fn times(mut self, count: u32) -> Self {
-        self.count = Some(count);
+        self.count = Some(count).filter(|count| *count > 0);
         self
     }
 }

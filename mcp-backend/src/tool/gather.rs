@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod};
 
-use crate::check::pod::references::{claim_names, config_map_names};
+use crate::check::pod::references::{claim_names, config_map_names, event_uid};
 use crate::check::pod::{ContainerLog, LogChoice, PodFacts, log_choices, owner_of_kind};
 use crate::check::{Input, look};
 use crate::cluster::{Kind, LogQuery, PodMetrics, Query, ReadError, ReadErrorKind, Reader};
@@ -67,7 +67,7 @@ pub(super) async fn pod_facts(
     let (events, logs, usage, node, claims, config_maps, job) = tokio::join!(
         limited(wanted.events.then(|| place.events(&pod))),
         place.logs(&pod, wanted.logs, now),
-        limited((look::phase(&pod) == "Running").then(|| reader.get::<PodMetrics>(Some(namespace), name))),
+        limited((look::phase(&pod) == "Running").then(|| place.usage(name))),
         limited(look::node_name(&pod).map(|node| reader.get::<Node>(None, node))),
         limited(Some(place.named::<PersistentVolumeClaim>(claim_names(&pod)))),
         limited(Some(place.named::<ConfigMap>(config_map_names(&pod)))),
@@ -146,10 +146,23 @@ impl Place<'_> {
     /// The events about this very pod: one that was made anew keeps its name.
     async fn events(self, pod: &Pod) -> Result<Vec<Arc<Event>>, ReadError> {
         let name = look::name(&pod.metadata);
-        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let uid = event_uid(pod).unwrap_or_default();
         let fields = format!("involvedObject.name={name},involvedObject.uid={uid}");
         let query = Query { labels: None, fields: Some(fields) };
         Ok(self.reader.list::<Event>(Some(self.namespace), &query).await?.items)
+    }
+
+    /// What the pod uses. That nothing is known of it must not read as if the pod were not there.
+    async fn usage(self, name: &str) -> Result<Arc<PodMetrics>, ReadError> {
+        let found = self.reader.get::<PodMetrics>(Some(self.namespace), name).await;
+        found.map_err(|error| match error.kind {
+            ReadErrorKind::NotFound => {
+                let message =
+                    "no metrics of this pod: it is new, no container runs, or there is no metrics-server";
+                ReadError { message: message.to_owned(), ..error }
+            }
+            _ => error,
+        })
     }
 
     /// The objects of these names, as far as they are there.

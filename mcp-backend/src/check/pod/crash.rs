@@ -103,9 +103,14 @@ pub(super) fn exit_meaning(code: i32) -> String {
         139 => "SIGSEGV, segmentation fault".to_owned(),
         143 => "SIGTERM, told to end".to_owned(),
         129..=192 => format!("signal {}", code - 128),
+        // Windows ends programs with a status of 32 bits, which the API writes as a negative number.
+        ..0 => format!("status 0x{:08X} of Windows", code.cast_unsigned()),
         _ => "the application's own code".to_owned(),
     }
 }
+
+/// What to do about an end that the program itself chose.
+const OWN_FAULT: &str = "Read the last lines of the run that ended (get_pod_logs) and fix what they name";
 
 fn exit_advice(code: i32) -> &'static str {
     match code {
@@ -116,7 +121,7 @@ fn exit_advice(code: i32) -> &'static str {
         }
         139 | 134 => "A native crash: look at the release, native libraries and the processor's architecture",
         143 => "It was told to end: look for a failing probe or something that deletes or drains",
-        _ => "Read its last lines (get_pod_logs with previous=true) and fix what they name",
+        _ => OWN_FAULT,
     }
 }
 
@@ -148,7 +153,7 @@ pub(super) fn loops(facts: &PodFacts, unit: &Unit<'_>) -> bool {
     let waits = unit.waiting().is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
     let recently = unit.last().and_then(finished_at).is_some_and(|at| facts.age(at) < 600);
     let between = unit.restarts() >= 3 && !unit.is_ready() && recently;
-    (waits || between) && !killed_by_probe(facts, unit)
+    (waits || between && !facts.deleting() && !facts.is_over()) && !killed_by_probe(facts, unit)
 }
 
 fn crash_loop(facts: &PodFacts) -> Vec<Finding> {
@@ -176,7 +181,13 @@ fn crash_loop(facts: &PodFacts) -> Vec<Finding> {
                 .evidence([state])
                 .evidence(last.map(|last| format!("last run: {}", ended(facts, last))))
                 .evidence(facts.last_lines(&unit, 3))
-                .recommend(code.map_or("Read its log and its events", exit_advice))
+                .recommend(code.map_or("Read its log and its events", |code| match exit_advice(code) {
+                    // The run that ended is the one before, unless the state itself tells of it.
+                    OWN_FAULT if unit.last().is_some() => {
+                        "Read its last lines (get_pod_logs with previous=true) and fix what they name"
+                    }
+                    advice => advice,
+                }))
                 .since(last.and_then(finished_at))
                 .times(unit.restarts()),
         );
@@ -237,17 +248,24 @@ fn failed(facts: &PodFacts) -> Vec<Finding> {
         if told && matches!(end.exit_code, 137 | 143) {
             continue;
         }
-        let message = format!(
-            "The {} ended with exit code {} ({})",
-            unit.title(),
-            end.exit_code,
-            exit_meaning(end.exit_code)
-        );
+        // The kubelet writes 137 where it found nothing left of the container: nobody knows how it ended.
+        let lost = end.reason.as_deref() == Some("ContainerStatusUnknown");
+        let message = if lost {
+            format!("The {} is gone, and how it ended is not known", unit.title())
+        } else {
+            let code = end.exit_code;
+            format!("The {} ended with exit code {code} ({})", unit.title(), exit_meaning(code))
+        };
+        let advice = if lost {
+            "See whether its node was restarted or lost (diagnose_node); the exit code tells nothing here"
+        } else {
+            exit_advice(end.exit_code)
+        };
         findings.push(
             Finding::new(Severity::High, unit.object(facts), message)
                 .evidence([format!("state: {}", ended(facts, end))])
                 .evidence(facts.last_lines(&unit, 3))
-                .recommend(exit_advice(end.exit_code))
+                .recommend(advice)
                 .since(finished_at(end)),
         );
     }

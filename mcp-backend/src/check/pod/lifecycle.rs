@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Event, NodeCondition};
 
-use super::view::{event_message, event_reason, excerpt};
+use super::view::{event_message, event_reason, excerpt, finished_at};
 use super::{PodFacts, crash, probes, scheduling, start, storage};
 use crate::check::look::{first_seen, last_seen, span, times_seen};
 use crate::check::{Finding, Input, Rule, RuleDoc};
@@ -15,7 +15,8 @@ pub(super) const EVICTED: Rule<PodFacts> = Rule {
         id: "POD-014",
         kind: "Evicted",
         severity: Severity::High,
-        rule: "phase Failed with reason Evicted, or condition DisruptionTarget=True.",
+        rule: "phase Failed with reason Evicted, or condition DisruptionTarget=True. Low if a pod that failed so \
+               has lain there for more than a day.",
         meaning: "The pod was made to go: the node ran out of memory, disk or process ids (see NOD-002), it was \
                   drained, or a more important pod needed the place. A controller makes a new one elsewhere.",
         runbook: "1. The message names the resource. 2. diagnose_node for pressure (NOD-002). 3. Set requests that \
@@ -113,18 +114,47 @@ fn evicted(facts: &PodFacts) -> Vec<Finding> {
     let cause = resource.map(|it| format!(" because its node ran low on {it}")).unwrap_or_default();
     let verb = if is_evicted { "was evicted" } else { "is to make way" };
     let since = target.and_then(|condition| condition.last_transition_time.as_ref()).map(|at| at.0);
+    let ends = facts.units().into_iter().filter_map(|unit| unit.terminated().and_then(finished_at)).max();
+    let old = facts.is_over() && since.or(ends).is_some_and(|at| facts.age(at) > 86_400);
+    let severity = if old { Severity::Low } else { Severity::High };
+    let why = target.and_then(|condition| condition.reason.as_deref());
+    let by_node = is_evicted || matches!(why, None | Some("TerminationByKubelet"));
     vec![
-        Finding::new(Severity::High, facts.object(), format!("The pod {verb}{cause}"))
+        Finding::new(severity, facts.object(), format!("The pod {verb}{cause}"))
             .evidence((!text.is_empty()).then(|| format!("message: {}", excerpt(text))))
             .evidence(target.map(|condition| {
                 format!("DisruptionTarget=True, reason {}", condition.reason.as_deref().unwrap_or("none"))
             }))
-            .evidence(facts.node_name().map(|node| format!("node: {node} (NOD-002)")))
-            .recommend(
-                "Look at the node (diagnose_node, NOD-002) and set requests to what the pod really uses",
-            )
-            .since(since),
+            .evidence(facts.node_name().map(|node| {
+                if by_node { format!("node: {node} (NOD-002)") } else { format!("node: {node}") }
+            }))
+            .recommend(if old {
+                "It uses nothing; delete it to tidy up"
+            } else {
+                displaced_advice(by_node, why)
+            })
+            .since(since.or(ends)),
     ]
+}
+
+/// What to do depends on who wanted the pod gone.
+fn displaced_advice(by_node: bool, reason: Option<&str>) -> &'static str {
+    match reason {
+        _ if by_node => {
+            "Look at the node (diagnose_node, NOD-002) and set requests to what the pod really uses"
+        }
+        Some("PreemptionByScheduler") => {
+            "A pod of higher priority takes its place: raise its priorityClassName, or add nodes"
+        }
+        Some("DeletionByTaintManager") => {
+            "Its node has a taint that it does not tolerate: see why with diagnose_node (NOD-001)"
+        }
+        Some("DeletionByPodGC") => "Its node is gone; see that its controller has made a new pod elsewhere",
+        Some("EvictionByEvictionAPI") => {
+            "Somebody drains its node or moves it; see that its controller has made a new pod elsewhere"
+        }
+        _ => "Find out who deletes it by the message, and see that its controller has made a new pod",
+    }
 }
 
 fn terminating(facts: &PodFacts) -> Vec<Finding> {
@@ -150,7 +180,7 @@ fn terminating(facts: &PodFacts) -> Vec<Finding> {
         Finding::new(
             Severity::Medium,
             facts.object(),
-            format!("The pod was deleted {} ago (grace period {grace} s) and is still there", span(age)),
+            format!("The pod was to be gone {} ago (grace period {grace} s) and is still there", span(age)),
         )
         .evidence(finalizers.iter().take(4).map(|finalizer| format!("finalizer: {finalizer}")))
         .evidence(state)
@@ -262,10 +292,13 @@ fn spoken_of(facts: &PodFacts, event: &Event) -> bool {
         ]),
         "Unhealthy" => {
             probes::is_unhealthy(event, "Readiness probe failed")
-                && any(&[&probes::READINESS, &probes::LIVENESS, &crash::CRASH_LOOP])
+                && (facts.units().iter().any(|unit| unit.is_starting(facts))
+                    || any(&[&probes::READINESS, &probes::LIVENESS, &crash::CRASH_LOOP]))
                 || probes::is_unhealthy(event, "Liveness probe failed")
                 || probes::is_unhealthy(event, "Startup probe failed") && any(&[&probes::STARTUP])
         }
+        // It has found its node since.
+        "FailedScheduling" if facts.node_name().is_some() => true,
         "FailedScheduling" => any(&[&scheduling::UNSCHEDULABLE]),
         reason if start::EVENT_REASONS.contains(&reason) => {
             any(&[&start::STUCK, &storage::CLAIM, &storage::CONFIG_MAP])
@@ -300,11 +333,14 @@ fn warnings(facts: &PodFacts) -> Vec<Finding> {
     for event in events {
         groups.entry(event_reason(event)).or_default().push(event);
     }
+    let is_ready = facts.condition("Ready").is_some_and(|ready| ready.status == "True");
     let mut findings: Vec<(Severity, Finding)> = Vec::new();
     for (reason, events) in groups {
         let count = events.iter().map(|event| times_seen(event)).fold(0, u32::saturating_add);
         let recent: f64 = events.iter().map(|event| lately(facts, event)).sum();
-        let severity = if recent >= 5.0 { Severity::Medium } else { Severity::Low };
+        // What kept a pod from starting is over once the pod is ready.
+        let over = is_ready && start::EVENT_REASONS.contains(&reason);
+        let severity = if recent >= 5.0 && !over { Severity::Medium } else { Severity::Low };
         let latest = events.first().and_then(|event| last_seen(event));
         findings.push((
             severity,

@@ -51,7 +51,7 @@ pub fn facts_from_lists(lists: &PodLists, deep: bool, now: Timestamp) -> Vec<Pod
             deep,
             pod: Arc::clone(pod),
             events: events.as_ref().map(|events| {
-                let of_pod = pod.metadata.uid.as_deref().and_then(|uid| events.get(uid));
+                let of_pod = references::event_uid(pod).and_then(|uid| events.get(uid));
                 of_pod.cloned().unwrap_or_default()
             }),
             logs: None,

@@ -5,9 +5,12 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::PodFacts;
 use super::view::{Unit, event_message, event_reason, told};
-use crate::check::look::{first_seen, span, times_seen};
+use crate::check::look::{first_seen, last_seen, span, times_seen};
 use crate::check::{Finding, Input, Rule, RuleDoc};
 use crate::report::Severity;
+
+/// A container that is ready and has answered its probe for so long has recovered, in seconds.
+const OVER: i64 = 600;
 
 pub(super) const READINESS: Rule<PodFacts> = Rule {
     doc: RuleDoc {
@@ -15,7 +18,7 @@ pub(super) const READINESS: Rule<PodFacts> = Rule {
         kind: "ReadinessProbeFailed",
         severity: Severity::High,
         rule: "phase Running, the container started but is not ready, and an event Unhealthy says \"Readiness probe \
-               failed\". Not for pods that are being deleted.",
+               failed\". Not for pods that are being deleted, nor in the first minute of a container's first run.",
         meaning: "The container runs but says that it cannot serve, so Services send it no traffic. The others have \
                   to carry its share.",
         runbook: "1. Look at the probe's path, port and answer. 2. Refused connection: does the program listen on \
@@ -34,7 +37,8 @@ pub(super) const LIVENESS: Rule<PodFacts> = Rule {
         kind: "LivenessProbeFailed",
         severity: Severity::High,
         rule: "An event Unhealthy says \"Liveness probe failed\", or an event Killing says \"failed liveness probe\". \
-               Patience is initialDelaySeconds + periodSeconds · failureThreshold; compare it with the time the \
+               Low if the container is ready, was never killed for it and the last failure is more than 10 minutes \
+               ago. Patience is initialDelaySeconds + periodSeconds · failureThreshold; compare it with the time the \
                container needs to start.",
         meaning: "The kubelet restarts the container each time the probe fails often enough. A probe with too little \
                   patience kills a program that is merely slow to start, for ever.",
@@ -117,7 +121,7 @@ fn readiness(facts: &PodFacts) -> Vec<Finding> {
     for unit in facts.units() {
         let started = unit.status.is_some_and(|status| status.started == Some(true));
         let events = unhealthy(facts, &unit, "Readiness probe failed");
-        if unit.is_ready() || !started || events.is_empty() {
+        if unit.is_ready() || !started || events.is_empty() || unit.is_starting(facts) {
             continue;
         }
         let probe = unit.spec.readiness_probe.as_ref();
@@ -146,27 +150,38 @@ fn liveness(facts: &PodFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in facts.units() {
         let mut events = unhealthy(facts, &unit, "Liveness probe failed");
-        events.extend(facts.events(|event| {
+        let kills = facts.events(|event| {
             let killed = event_reason(event) == "Killing";
             killed && event_message(event).contains("failed liveness probe") && facts.is_about(event, &unit)
-        }));
+        });
+        let killed = !kills.is_empty();
+        events.extend(kills);
         if events.is_empty() || facts.deleting() {
             continue;
         }
         let probe = unit.spec.liveness_probe.as_ref();
         let allowed = probe.map(|probe| format!(" after {}", span(patience(probe)))).unwrap_or_default();
-        let message = format!(
-            "The liveness probe of the {} fails, and the kubelet restarts it{allowed}; {} restarts so far",
-            unit.title(),
-            unit.restarts()
-        );
+        let last = events.iter().filter_map(|event| last_seen(event)).max();
+        let (title, restarts) = (unit.title(), unit.restarts());
+        let message = if killed || restarts > 0 {
+            format!(
+                "The liveness probe of the {title} fails, and the kubelet restarts it{allowed}; {restarts} restarts so far"
+            )
+        } else {
+            let when = facts.ago(last);
+            format!(
+                "The liveness probe of the {title} failed, last {when}; not often enough in a row for a restart yet"
+            )
+        };
+        let recovered = !killed && unit.is_ready() && last.is_some_and(|at| facts.age(at) > OVER);
+        let severity = if recovered { Severity::Low } else { Severity::High };
         let advice = if unit.spec.startup_probe.is_some() {
             "Find why it stops answering: its log, CPU throttling, deadlocks; the probe must not check dependencies"
         } else {
             "If its start takes longer than the probe waits, add a startupProbe; else find why it stops answering"
         };
         findings.push(
-            Finding::new(Severity::High, unit.object(facts), message)
+            Finding::new(severity, unit.object(facts), message)
                 .evidence(events.iter().take(2).map(|event| told(event)))
                 .evidence(describe("liveness", probe))
                 .evidence(ready_time(&unit))

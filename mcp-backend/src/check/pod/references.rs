@@ -22,6 +22,20 @@ pub struct ConfigMapUse {
     pub container: Option<String>,
 }
 
+/// Names the uid under which the kubelet knows a static pod.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Whether the pod only mirrors one that the kubelet runs from a file of its node.
+pub fn is_mirror(pod: &Pod) -> bool {
+    pod.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(MIRROR))
+}
+
+/// The uid that events about the pod name: of a static pod the kubelet's own one, not that of its mirror in the API.
+pub fn event_uid(pod: &Pod) -> Option<&str> {
+    let mirrored = pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(MIRROR));
+    mirrored.map(String::as_str).filter(|uid| !uid.is_empty()).or(pod.metadata.uid.as_deref())
+}
+
 /// The claims that the pod mounts, those that are made for it included.
 pub fn claim_names(pod: &Pod) -> BTreeSet<String> {
     let pod_name = look::name(&pod.metadata);
@@ -98,6 +112,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn events_about_a_static_pod_name_the_uid_of_the_kubelet() {
+        let pod = |annotations: serde_json::Value| -> Pod {
+            serde_json::from_value(json!({ "metadata": { "uid": "u", "annotations": annotations } })).unwrap()
+        };
+        for (annotations, uid, mirror) in [
+            (json!({}), "u", false),
+            (json!({ "kubernetes.io/config.mirror": "hash" }), "hash", true),
+            (json!({ "kubernetes.io/config.mirror": "" }), "u", true),
+        ] {
+            let pod = pod(annotations);
+            assert_eq!((event_uid(&pod), is_mirror(&pod)), (Some(uid), mirror));
+        }
+    }
 
     #[test]
     fn every_place_that_names_a_map_or_a_claim_is_found() {

@@ -1,7 +1,8 @@
 //! Pods that find no node.
 
 use super::PodFacts;
-use super::view::{event_message, event_reason, excerpt};
+use super::view::{STARTING, event_message, event_reason, excerpt};
+use crate::check::look::span;
 use crate::check::{Finding, Rule, RuleDoc};
 use crate::report::Severity;
 
@@ -11,7 +12,8 @@ pub(super) const UNSCHEDULABLE: Rule<PodFacts> = Rule {
         kind: "Unschedulable",
         severity: Severity::Critical,
         rule: "phase Pending and condition PodScheduled=False with reason Unschedulable; the message \"0/N nodes are \
-               available: …\" is split by cause. Reason SchedulingGated: low.",
+               available: …\" is split by cause. Reason SchedulingGated: low. Another reason, or no word of a \
+               scheduler for more than a minute: high.",
         meaning: "No node can take the pod, so nothing of it runs. Each cause excludes some nodes; together they \
                   exclude all. A gated pod waits on purpose for a controller to lift the gate.",
         runbook: "1. Insufficient cpu or memory: lower the requests, or add a node; diagnose_node shows what is \
@@ -181,7 +183,7 @@ fn unschedulable(facts: &PodFacts) -> Vec<Finding> {
             .since(since),
         ];
     }
-    let Some(message) = scheduler_message(facts) else { return Vec::new() };
+    let Some(message) = scheduler_message(facts) else { return no_scheduler(facts) };
     let obstacles = obstacles(&message);
     let nodes = nodes_of(&message).map_or("No node".to_owned(), |nodes| format!("None of {nodes} nodes"));
     let said: Vec<String> = obstacles
@@ -213,6 +215,34 @@ fn unschedulable(facts: &PodFacts) -> Vec<Finding> {
         .evidence(asks(facts))
         .recommend(format!("One of: {advice}"))
         .since(since),
+    ]
+}
+
+/// Nobody looks for a node: the scheduler that the pod names does not run, or it fails.
+fn no_scheduler(facts: &PodFacts) -> Vec<Finding> {
+    let condition = facts.condition("PodScheduled");
+    let created = facts.pod.metadata.creation_timestamp.as_ref().map(|at| at.0);
+    let age = created.map_or(0, |at| facts.age(at));
+    let placed = facts.node_name().is_some() || condition.is_some_and(|it| it.status == "True");
+    if facts.phase() != "Pending" || placed || facts.deleting() || age <= STARTING {
+        return Vec::new();
+    }
+    let spec = facts.pod.spec.as_ref();
+    let scheduler = spec.and_then(|spec| spec.scheduler_name.as_deref()).unwrap_or("default-scheduler");
+    let said = condition.map(|condition| {
+        let reason = condition.reason.as_deref().unwrap_or("no reason");
+        let message = excerpt(condition.message.as_deref().unwrap_or_default());
+        format!("PodScheduled={}, {}: {message}", condition.status, excerpt(reason))
+    });
+    let message = format!("No scheduler has found a place for the pod in {}", span(age));
+    vec![
+        Finding::new(Severity::High, facts.object(), message)
+            .evidence([format!("schedulerName: {}", excerpt(scheduler))])
+            .evidence([said.unwrap_or_else(|| "condition PodScheduled: absent".to_owned())])
+            .recommend(
+                "See whether the scheduler of that name runs (list_pods in kube-system), or correct the name",
+            )
+            .since(created),
     ]
 }
 

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Probe;
 
 use super::PodFacts;
 use super::probes::patience;
+use super::references::is_mirror;
 use super::view::{Role, Unit, excerpt};
 use crate::check::look::span;
 use crate::check::{Finding, Rule, RuleDoc};
@@ -142,7 +143,8 @@ fn tag(facts: &PodFacts) -> Vec<Finding> {
 
 fn owner(facts: &PodFacts) -> Vec<Finding> {
     let owners = facts.pod.metadata.owner_references.as_deref().unwrap_or_default();
-    if owners.iter().any(|owner| owner.controller == Some(true)) {
+    // A static pod is controlled by the kubelet.
+    if owners.iter().any(|owner| owner.controller == Some(true)) || is_mirror(&facts.pod) {
         return Vec::new();
     }
     vec![

@@ -54,8 +54,8 @@ pub(super) const STUCK: Rule<PodFacts> = Rule {
         id: "POD-008",
         kind: "StuckCreating",
         severity: Severity::High,
-        rule: "phase Pending, scheduled, and more than 5 minutes in ContainerCreating or PodInitializing while no \
-               init container runs or fails. Names the latest FailedMount, FailedAttachVolume, \
+        rule: "phase Pending, scheduled, and more than 5 minutes in ContainerCreating, PodInitializing or a reason \
+               that no other rule knows, or without any state, while no init container runs or fails. Names the latest FailedMount, FailedAttachVolume, \
                FailedCreatePodSandBox or NetworkNotReady event.",
         meaning: "The node has the pod but cannot prepare it: a volume that does not attach or mount, a network that \
                   is not ready, or a very large image.",
@@ -216,16 +216,26 @@ fn busy(unit: &Unit<'_>) -> bool {
     matches!(unit.role, Role::Init(..))
         && (unit.is_running()
             || unit.terminated().is_some_and(|end| end.exit_code != 0)
-            || unit.waiting().is_some_and(|(reason, _)| !is_creating(reason)))
+            || unit.waiting().is_some_and(|(reason, _)| !reason.is_empty() && !is_creating(reason)))
 }
 
 fn is_creating(reason: &str) -> bool {
     matches!(reason, "ContainerCreating" | "PodInitializing")
 }
 
+/// Whether it has not been made and no other rule tells why; the kubelet may not have reported anything yet.
+fn is_unmade(unit: &Unit<'_>) -> bool {
+    let known = |reason: &str| {
+        reason == "CrashLoopBackOff" || IMAGE_REASONS.contains(&reason) || CREATE_REASONS.contains(&reason)
+    };
+    let state = unit.status.and_then(|status| status.state.as_ref());
+    let blank = state.is_none_or(|state| state.running.is_none() && state.terminated.is_none());
+    blank && unit.waiting().is_none_or(|(reason, _)| !known(reason))
+}
+
 fn stuck(facts: &PodFacts) -> Vec<Finding> {
     let units = facts.units();
-    let waiting = units.iter().filter(|unit| unit.waiting().is_some_and(|(reason, _)| is_creating(reason)));
+    let waiting = units.iter().filter(|unit| is_unmade(unit));
     let names: Vec<String> = waiting.map(|unit| format!("\"{}\"", unit.name())).collect();
     let scheduled = facts.condition("PodScheduled").filter(|condition| condition.status == "True");
     let over = facts.phase() != "Pending" || facts.deleting() || names.is_empty();
@@ -293,6 +303,11 @@ fn init(facts: &PodFacts) -> Vec<Finding> {
                     unit.name()
                 ),
             )
+            .evidence(
+                unit.waiting()
+                    .map(|(reason, message)| format!("state: waiting, {reason}: {}", excerpt(message))),
+            )
+            .evidence(unit.running_since().map(|at| format!("state: running since {at}")))
             .evidence(facts.last_lines(&unit, 4))
             .recommend(
                 "Read its log (get_pod_logs with container set) and provide what it waits for, or fix it",

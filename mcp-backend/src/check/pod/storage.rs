@@ -9,7 +9,7 @@ use super::PodFacts;
 use super::references::{claim_names, config_map_uses};
 use super::scheduling::{Cause, obstacles, scheduler_message};
 use super::start::CREATE_REASONS;
-use super::view::excerpt;
+use super::view::{STARTING, excerpt};
 use crate::check::{Finding, Input, Rule, RuleDoc};
 use crate::report::Severity;
 
@@ -54,6 +54,10 @@ pub(super) const CONFIG_MAP: Rule<PodFacts> = Rule {
 };
 
 fn claims(facts: &PodFacts) -> Vec<Finding> {
+    // What has ended needs its volumes no more: they may be gone by right.
+    if facts.is_over() || facts.deleting() {
+        return Vec::new();
+    }
     let there = facts.claims.as_deref().unwrap_or_default();
     // While no node is chosen, a pending claim is the cause only if the scheduler says so, and nothing else.
     let to_blame = facts.node_name().is_some()
@@ -61,17 +65,22 @@ fn claims(facts: &PodFacts) -> Vec<Finding> {
             let obstacles = obstacles(&message);
             !obstacles.is_empty() && obstacles.iter().all(|obstacle| obstacle.cause == Cause::Claim)
         });
+    let created = facts.pod.metadata.creation_timestamp.as_ref();
+    let is_new = created.is_some_and(|at| facts.age(at.0) < STARTING);
     let mut findings = Vec::new();
     for name in claim_names(&facts.pod) {
         let claim = there.iter().find(|claim| claim.metadata.name.as_deref() == Some(name.as_str()));
         let phase = claim.and_then(|claim| claim.status.as_ref()?.phase.as_deref());
         let (state, advice) = match (claim, phase) {
+            // A claim that is made for the pod comes a moment after it.
+            (None, _) if is_new => continue,
             (None, _) => ("does not exist", "Create the claim, or correct claimName in the pod's volumes"),
             (Some(_), Some("Lost")) => (
                 "is Lost: its volume is gone",
                 "Restore the volume from a backup and bind the claim anew (PVC-002)",
             ),
             (Some(_), Some("Bound")) => continue,
+            (Some(_), Some(phase)) if phase != "Pending" => continue,
             (Some(_), _) if !to_blame => continue,
             (Some(_), _) => (
                 "is Pending: no volume is bound to it",
@@ -102,6 +111,9 @@ fn describe(claim: &Arc<PersistentVolumeClaim>) -> String {
 }
 
 fn config_maps(facts: &PodFacts) -> Vec<Finding> {
+    if facts.is_over() || facts.deleting() {
+        return Vec::new();
+    }
     let there = facts.config_maps.as_deref().unwrap_or_default();
     let units = facts.units();
     let said: Vec<&str> = units

@@ -72,15 +72,19 @@ fn limits(facts: &PodFacts) -> Vec<Finding> {
             .recommend(advice),
         ];
     }
+    // Resources of the pod as a whole stand for those that its containers lack.
+    let whole = facts.pod.spec.as_ref().and_then(|spec| spec.resources.as_ref());
+    let limited = whole.is_some_and(|whole| whole.limits.iter().flatten().any(|(name, _)| name == "memory"));
+    let requested = whole.is_some_and(|whole| whole.requests.iter().flatten().next().is_some());
     let mut findings = Vec::new();
     for unit in facts.units() {
         let mut missing = Vec::new();
-        if ResourceUse::of(unit.spec, Resource::Memory, None).limit.is_none() {
+        if !limited && ResourceUse::of(unit.spec, Resource::Memory, None).limit.is_none() {
             missing.push("no memory limit");
         }
         // The API fills requests from limits, so only one that is really missing is absent.
         let requests = unit.spec.resources.as_ref().and_then(|it| it.requests.as_ref());
-        if requests.is_none_or(std::collections::BTreeMap::is_empty) {
+        if !requested && requests.is_none_or(std::collections::BTreeMap::is_empty) {
             missing.push("no requests");
         }
         if !missing.is_empty() {

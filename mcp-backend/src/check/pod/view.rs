@@ -7,6 +7,9 @@ use super::{ContainerLog, PodFacts};
 use crate::check::look::{self, is_restartable, span};
 use crate::report::{Object, clip, quote};
 
+/// What has run for less is still starting, in seconds: that it is not ready yet is no fault.
+pub(super) const STARTING: i64 = 60;
+
 /// How a container takes part in a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -64,6 +67,11 @@ impl<'a> Unit<'a> {
         self.status?.last_state.as_ref()?.terminated.as_ref()
     }
 
+    /// Its first run has only just begun.
+    pub(super) fn is_starting(&self, facts: &PodFacts) -> bool {
+        self.restarts() == 0 && self.running_since().is_some_and(|at| facts.age(at) < STARTING)
+    }
+
     pub(super) fn restarts(&self) -> u32 {
         self.status.map_or(0, |status| u32::try_from(status.restart_count).unwrap_or(0))
     }
@@ -91,6 +99,11 @@ impl PodFacts {
 
     pub(super) fn phase(&self) -> &str {
         look::phase(&self.pod)
+    }
+
+    /// Nothing of it will run again.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase(), "Succeeded" | "Failed")
     }
 
     pub(super) fn node_name(&self) -> Option<&str> {

@@ -3,6 +3,7 @@
 mod crash;
 mod lifecycle;
 mod probes;
+mod robust;
 mod scheduling;
 mod specification;
 mod start;
