@@ -61,6 +61,9 @@ pub fn is_ready(node: &Node) -> bool {
     look::condition(conditions, "Ready").is_some_and(|ready| ready.status == "True")
 }
 
+/// How long a node may take to become ready, in seconds.
+const JOINING: i64 = 120;
+
 /// What a node is short of, and what that does to pods.
 const PRESSURES: [(&str, &str); 4] = [
     ("MemoryPressure", "pods are evicted; find what uses the memory, set requests and limits"),
@@ -76,7 +79,7 @@ pub const RULES: &[Rule<NodeFacts>] = &[
             id: "NOD-001",
             kind: "NodeNotReady",
             severity: Severity::Critical,
-            rule: "condition Ready is not True (False, Unknown or absent)",
+            rule: "condition Ready is not True (False, Unknown or absent); low in the first two minutes of a node",
             meaning: "The node takes no new pods. After five minutes (the default toleration) its pods are evicted; \
                       with Ready=Unknown the kubelet has not been heard of and pods stay Terminating.",
             runbook: "1. Unknown: is the machine up, does it reach the API server? 2. False: read the message of the \
@@ -150,14 +153,15 @@ fn not_ready(facts: &NodeFacts) -> Vec<Finding> {
     } else {
         "the kubelet is not heard of: see whether the machine runs and reaches the API server"
     };
-    let found = Finding::new(
-        Severity::Critical,
-        facts.object(),
-        format!("node {} is not ready{length}", facts.name()),
-    )
-    .evidence([ready.map_or_else(|| "condition Ready: absent".to_owned(), written)])
-    .recommend(next)
-    .since(since);
+    // Its network comes up after the kubelet: every new node begins so.
+    let joined = look::created(&facts.node.metadata).map(|at| look::age(facts.now, at));
+    let joined = joined.filter(|age| *age < JOINING);
+    let severity = if joined.is_some() { Severity::Low } else { Severity::Critical };
+    let found = Finding::new(severity, facts.object(), format!("node {} is not ready{length}", facts.name()))
+        .evidence([ready.map_or_else(|| "condition Ready: absent".to_owned(), written)])
+        .evidence(joined.map(|age| format!("joined the cluster {} ago", look::span(age))))
+        .recommend(next)
+        .since(since);
     vec![found]
 }
 

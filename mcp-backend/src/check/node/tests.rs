@@ -84,3 +84,14 @@ fn the_largest_init_container_counts_if_it_asks_for_more() {
     let percent = requested(&node, &[pod("Running", "10m")]);
     assert_eq!((percent.cpu, percent.memory, percent.pods), (Some(20.0), Some(25.0), Some(10.0)));
 }
+
+#[test]
+fn a_node_that_has_just_joined_is_not_ready_yet() {
+    for (created, expected) in
+        [("2026-11-22T11:58:01Z", Severity::Low), ("2026-11-22T11:58:00Z", Severity::Critical)]
+    {
+        let mut new = (*node(json!([{"type": "Ready", "status": "False"}]), json!({}))).clone();
+        new.metadata.creation_timestamp = serde_json::from_value(json!(created)).unwrap();
+        assert_eq!(found(&facts(Arc::new(new), None)), [("NOD-001", expected)]);
+    }
+}

@@ -14,6 +14,9 @@ use super::{ServiceFacts, nearest};
 /// A load balancer is given this long, in seconds.
 const BALANCER_PATIENCE: i64 = 120;
 
+/// A pod may take so long to become ready, in seconds.
+const POD_PATIENCE: i64 = 60;
+
 fn selector_text(facts: &ServiceFacts) -> String {
     let pairs: Vec<String> = facts.selector().iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.join(",")
@@ -30,9 +33,39 @@ pub(super) fn none_ready(facts: &ServiceFacts) -> Vec<Finding> {
     let selector = selector_text(facts);
     let finding = match facts.selected() {
         Some(pods) if pods.is_empty() => no_pod(facts, found, &selector),
+        Some(pods) if pods.iter().all(|pod| pod.metadata.deletion_timestamp.is_some()) => {
+            let names: Vec<&str> = pods.iter().map(|pod| look::name(&pod.metadata)).collect();
+            found(format!(
+                "service {name} has no ready endpoint: all of its {} pods are being deleted",
+                pods.len()
+            ))
+            .evidence([format!("selector {selector} takes {}", look::some(&names, 3))])
+            .evidence(causes(facts, &names))
+            .recommend("see why no new pods are made: diagnose_deployment, or diagnose_pod if they do not go")
+        }
+        Some(pods) if pods.iter().any(|pod| serves(pod)) => {
+            let ready = pods.iter().filter(|pod| serves(pod)).count();
+            found(format!(
+                "service {name} has no ready endpoint, although {ready} of its {} pods are ready",
+                pods.len()
+            ))
+            .evidence([format!("selector {selector}; EndpointSlices: {} endpoints", endpoints.not_ready.len())])
+            .recommend("ask again in a moment; if it stays, see whether kube-controller-manager writes EndpointSlices")
+        }
         Some(pods) => {
             let names: Vec<&str> = pods.iter().map(|pod| look::name(&pod.metadata)).collect();
-            found(format!("service {name} has no ready endpoint: none of its {} pods is ready", pods.len()))
+            let is_new = |pod: &&Arc<Pod>| {
+                look::created(&pod.metadata).is_some_and(|at| look::age(facts.now, at) < POD_PATIENCE)
+            };
+            let (severity, why) = match pods.iter().all(is_new) {
+                true => (Severity::Medium, "; all are younger than a minute"),
+                false => (Severity::Critical, ""),
+            };
+            let message = format!(
+                "service {name} has no ready endpoint: none of its {} pods is ready{why}",
+                pods.len()
+            );
+            Finding::new(severity, facts.object(), message)
                 .evidence([format!("selector {selector} takes {}", look::some(&names, 3))])
                 .evidence(causes(facts, &names))
                 .recommend("diagnose the pods: see the issues in the evidence, or call diagnose_pod")
@@ -42,6 +75,11 @@ pub(super) fn none_ready(facts: &ServiceFacts) -> Vec<Finding> {
             .recommend("see what stands behind the addresses of its EndpointSlices"),
     };
     vec![finding]
+}
+
+/// Whether an endpoint of the pod should be ready.
+fn serves(pod: &Pod) -> bool {
+    look::is_ready(pod) && pod.metadata.deletion_timestamp.is_none()
 }
 
 /// The selector takes nothing: which labels did it mean?
@@ -62,13 +100,15 @@ fn no_pod(facts: &ServiceFacts, found: impl Fn(String) -> Finding, selector: &st
 /// The worst that is wrong with these pods, in a line each.
 fn causes(facts: &ServiceFacts, pods: &[&str]) -> Vec<String> {
     let about = |issue: &&Issue| pods.contains(&issue.object.name.as_str()) && issue.severity < Severity::Low;
-    facts
-        .pod_issues
-        .iter()
-        .filter(about)
-        .take(3)
-        .map(|issue| format!("{}: {}", issue.check, issue.message))
-        .collect()
+    let mut told: Vec<String> = Vec::new();
+    for issue in facts.pod_issues.iter().filter(about) {
+        let text = format!("{}: {}", issue.check, issue.message);
+        // Pods of one workload mostly say the same.
+        if told.len() < 3 && !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told
 }
 
 pub(super) fn some_not_ready(facts: &ServiceFacts) -> Vec<Finding> {

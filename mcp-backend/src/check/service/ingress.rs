@@ -99,6 +99,11 @@ fn backend_problem(services: &[Arc<Service>], backend: &IngressBackend) -> Optio
     };
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
     let port = named.port.as_ref()?;
+    // A name outside the cluster needs no ports.
+    if ports.is_empty() && service.spec.as_ref().is_some_and(|it| it.type_.as_deref() == Some("ExternalName"))
+    {
+        return None;
+    }
     match (&port.name, port.number) {
         (Some(name), _) if !ports.iter().any(|port| port.name.as_ref() == Some(name)) => {
             Some(format!("has no port called {name}"))

@@ -12,7 +12,7 @@ pub const RULES: &[Rule<ServiceFacts>] = &[
             kind: "NoReadyEndpoint",
             severity: Severity::Critical,
             rule: "the service has a selector or slices, and no endpoint of its EndpointSlices is ready: (a) the \
-                   selector matches no pod, or (b) the pods are not ready",
+                   selector matches no pod, or (b) the pods are not ready (medium if all are younger than a minute)",
             meaning: "Every connection to the service is refused or times out.",
             runbook: "1. (a) Compare spec.selector with the labels of the pods; the nearest labels are shown. A \
                       workload scaled to zero looks the same. 2. (b) Look at the pods' own issues with diagnose_pod: \

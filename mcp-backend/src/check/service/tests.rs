@@ -215,3 +215,50 @@ fn policies_that_admit_nobody_are_found() {
         assert_eq!(found(&facts), expected, "{policies:?}");
     }
 }
+
+#[test]
+fn pods_that_are_ready_are_not_called_unready() {
+    let with = |patch: Value| {
+        let mut value = serde_json::to_value(&*pod("catalog-1", json!({"app": "catalog"}))).unwrap();
+        value["status"]["conditions"] = json!([{"type": "Ready", "status": patch["ready"]}]);
+        value["metadata"]["creationTimestamp"] = patch["created"].clone();
+        value["metadata"]["deletionTimestamp"] = patch["deleted"].clone();
+        let issue = issues(&facts(web(), vec![], vec![parsed(value)])).remove(0);
+        (issue.severity, issue.message)
+    };
+    let (severity, message) = with(json!({"ready": "True", "created": "2026-11-22T11:00:00Z"}));
+    assert_eq!(severity, Severity::Critical);
+    assert!(message.ends_with("although 1 of its 1 pods are ready"), "{message}");
+    let (severity, message) = with(json!({"ready": "False", "created": "2026-11-22T11:59:01Z"}));
+    assert_eq!(severity, Severity::Medium);
+    assert!(message.ends_with("younger than a minute"), "{message}");
+    assert_eq!(with(json!({"ready": "False", "created": "2026-11-22T11:59:00Z"})).0, Severity::Critical);
+    let (_, message) = with(json!({"ready": "True", "deleted": "2026-11-22T11:59:00Z"}));
+    assert!(message.ends_with("all of its 1 pods are being deleted"), "{message}");
+}
+
+#[test]
+fn slices_of_real_clusters_are_understood() {
+    let slice = |endpoints: Value| -> Arc<EndpointSlice> {
+        parsed(json!({"metadata": {}, "addressType": "IPv4", "endpoints": endpoints}))
+    };
+    let bare = json!([{"addresses": ["192.0.2.1"]}]);
+    let unready = json!([{"addresses": ["192.0.2.1"], "conditions": {"ready": false}}]);
+    let without = || json!({"ports": [{"port": 80}]});
+    for (spec, slices, expected) in [
+        // No word on readiness means ready.
+        (without(), vec![bare.clone()], vec![]),
+        (without(), vec![json!([{"addresses": ["192.0.2.1"], "conditions": {}}])], vec![]),
+        // One address in two slices, ready in one of them.
+        (without(), vec![bare.clone(), unready.clone()], vec![]),
+        (without(), vec![unready], vec![("SVC-001", Severity::Critical)]),
+        (without(), vec![json!([])], vec![("SVC-001", Severity::Critical)]),
+        (without(), vec![], vec![("SVC-005", Severity::Medium)]),
+        (json!({"clusterIP": "None", "selector": {"app": "catalog"}}), vec![bare], vec![]),
+        (json!({"type": "ExternalName", "externalName": "db.example"}), vec![], vec![]),
+    ] {
+        let pods = vec![pod("catalog-1", json!({"app": "catalog"}))];
+        let facts = facts(spec.clone(), slices.into_iter().map(slice).collect(), pods);
+        assert_eq!(found(&facts), expected, "{spec}");
+    }
+}

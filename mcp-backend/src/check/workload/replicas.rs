@@ -14,6 +14,9 @@ use super::{Workload, WorkloadFacts};
 /// How long a refusal to make a pod counts as current, in seconds.
 const RECENT: i64 = 600;
 
+/// What was made less than so many seconds ago is still starting.
+const STARTING: i64 = 60;
+
 fn find(facts: &WorkloadFacts, severity: Severity, message: &str) -> Finding {
     let workload = &facts.workload;
     let kind = workload.kind().to_lowercase();
@@ -28,6 +31,19 @@ fn unready(facts: &WorkloadFacts) -> Vec<&str> {
         .collect()
 }
 
+fn is_young(facts: &WorkloadFacts, pod: &Pod) -> bool {
+    look::created(&pod.metadata).is_some_and(|at| look::age(facts.now, at) < STARTING)
+}
+
+/// Whether all that is missing are pods that were made a moment ago: a new workload, or one that is being scaled up.
+fn is_starting(facts: &WorkloadFacts) -> bool {
+    let counts = facts.workload.counts();
+    let missing = usize::try_from(counts.desired.saturating_sub(counts.ready)).unwrap_or(0);
+    let pods = facts.pods.iter().flatten();
+    let unready: Vec<_> = pods.filter(|pod| !look::is_ready(pod) && !look::is_finished(pod)).collect();
+    missing > 0 && unready.len() >= missing && unready.iter().all(|pod| is_young(facts, pod))
+}
+
 pub(super) fn not_ready(facts: &WorkloadFacts) -> Vec<Finding> {
     let counts = facts.workload.counts();
     let keeps = matches!(facts.workload, Workload::Deployment(_) | Workload::StatefulSet(_));
@@ -38,7 +54,12 @@ pub(super) fn not_ready(facts: &WorkloadFacts) -> Vec<Finding> {
     if counts.ready > 0 && facts.workload.deadline_exceeded().is_some() {
         return Vec::new();
     }
-    let severity = if counts.ready == 0 { Severity::Critical } else { Severity::High };
+    let starting = is_starting(facts);
+    let severity = match counts.ready {
+        _ if starting => Severity::Low,
+        0 => Severity::Critical,
+        _ => Severity::High,
+    };
     let names = unready(facts);
     let pods = if names.is_empty() { None } else { Some(format!("not ready: {}", look::some(&names, 5))) };
     let counted = format!(
@@ -47,7 +68,12 @@ pub(super) fn not_ready(facts: &WorkloadFacts) -> Vec<Finding> {
     );
     let found = find(facts, severity, &format!("{} of {} replicas are ready", counts.ready, counts.desired))
         .evidence([Some(counted), pods].into_iter().flatten())
-        .recommend("look at what its pods have in common (root_causes of diagnose_deployment)");
+        .evidence(starting.then_some("the pods that are not ready were made less than a minute ago"))
+        .recommend(if starting {
+            "ask again in a minute: its pods are only starting"
+        } else {
+            "look at what its pods have in common (root_causes of diagnose_deployment)"
+        });
     vec![found]
 }
 
@@ -133,13 +159,35 @@ pub(super) fn rolling(facts: &WorkloadFacts) -> Vec<Finding> {
     if !rolls || counts.updated >= counts.desired {
         return Vec::new();
     }
-    let paused = if facts.workload.is_paused() { ", and it is paused" } else { "" };
+    let Some((held, next)) = rollout_state(&facts.workload) else { return Vec::new() };
     let text =
-        format!("a rollout is running: {} of {} replicas updated{paused}", counts.updated, counts.desired);
+        format!("a rollout is running: {} of {} replicas updated{held}", counts.updated, counts.desired);
     let found = find(facts, Severity::Low, &text)
         .evidence([format!("updated {} of {}", counts.updated, counts.desired)])
-        .recommend("wait; if the numbers stay, look at the newest pods");
+        .recommend(next);
     vec![found]
+}
+
+/// What holds the rollout, if something does, and what to do; `None`: pods are missing, but of one revision only.
+fn rollout_state(workload: &Workload) -> Option<(&'static str, &'static str)> {
+    if workload.is_paused() {
+        return Some((", and it is paused", "`kubectl rollout resume` lets it go on"));
+    }
+    let wait = ("", "wait; if the numbers stay, look at the newest pods");
+    let Workload::StatefulSet(set) = workload else { return Some(wait) };
+    let status = set.status.as_ref()?;
+    if status.update_revision.is_some() && status.current_revision == status.update_revision {
+        return None;
+    }
+    let strategy = set.spec.as_ref().and_then(|spec| spec.update_strategy.as_ref());
+    let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+    if strategy.and_then(|strategy| strategy.type_.as_deref()) == Some("OnDelete") {
+        return Some((", with strategy OnDelete", "delete the old pods one by one to update them"));
+    }
+    if rolling.and_then(|rolling| rolling.partition).is_some_and(|partition| partition > 0) {
+        return Some((", held by a partition", "lower updateStrategy.rollingUpdate.partition to go on"));
+    }
+    Some(wait)
 }
 
 pub(super) fn set_blocked(facts: &WorkloadFacts) -> Vec<Finding> {
@@ -203,6 +251,9 @@ fn lowest_unready(facts: &WorkloadFacts) -> Option<(&str, i32)> {
         |pod: &Arc<Pod>| -> Option<u32> { look::name(&pod.metadata).rsplit_once('-')?.1.parse().ok() };
     let unready = pods.iter().filter(|pod| !look::is_ready(pod)).filter_map(|pod| Some((ordinal(pod)?, pod)));
     let (_, lowest) = unready.min_by_key(|(ordinal, _)| *ordinal)?;
+    if is_young(facts, lowest) {
+        return None;
+    }
     Some((look::name(&lowest.metadata), i32::try_from(pods.len()).unwrap_or(i32::MAX)))
 }
 
@@ -214,8 +265,10 @@ pub(super) fn daemons(facts: &WorkloadFacts) -> Vec<Finding> {
     if counts.ready < counts.desired {
         let names = unready(facts);
         let text = format!("ready on {} of {} nodes", counts.ready, counts.desired);
+        // A node that has just joined gets its pods in a minute.
+        let severity = if is_starting(facts) { Severity::Low } else { Severity::High };
         found.push(
-            find(facts, Severity::High, &text)
+            find(facts, severity, &text)
                 .evidence([format!("numberReady {}, desired {}", counts.ready, counts.desired)])
                 .evidence((!names.is_empty()).then(|| format!("not ready: {}", look::some(&names, 5))))
                 .recommend("diagnose the pods that are not ready; check tolerations and room on their nodes"),

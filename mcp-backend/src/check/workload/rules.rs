@@ -13,7 +13,8 @@ pub const RULES: &[Rule<WorkloadFacts>] = &[
             kind: "ReplicasNotReady",
             severity: Severity::Critical,
             rule: "Deployment or StatefulSet: status.readyReplicas < spec.replicas; critical if none is ready, high \
-                   otherwise; zero wanted replicas are fine",
+                   otherwise; low while all that is missing are pods younger than a minute; zero wanted replicas \
+                   are fine",
             meaning: "The workload has less capacity than it should have, or none.",
             runbook: "1. Look at root_causes of diagnose_deployment: what its pods have in common. 2. If pods are \
                       missing altogether, look for WRK-003 (quota, admission). 3. During a rollout it should pass \
@@ -62,7 +63,8 @@ pub const RULES: &[Rule<WorkloadFacts>] = &[
             id: "WRK-004",
             kind: "RolloutRunning",
             severity: Severity::Low,
-            rule: "status.updatedReplicas < wanted replicas",
+            rule: "status.updatedReplicas < wanted replicas; not for a StatefulSet with one revision only, whose \
+                   pods are merely missing",
             meaning: "Two revisions run side by side.",
             runbook: "1. Wait. 2. A paused deployment goes on with `kubectl rollout resume`; a StatefulSet with a \
                       partition or strategy OnDelete waits for somebody.",

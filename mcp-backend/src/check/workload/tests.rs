@@ -247,3 +247,50 @@ fn every_rule_has_a_documentation_of_its_own() {
     let expected: Vec<String> = (1..=10).map(|number| format!("WRK-{number:03}")).collect();
     assert_eq!(ids, expected);
 }
+
+#[test]
+fn what_is_only_starting_is_no_alarm() {
+    let pod = |created: &str, ready: &str| {
+        parsed(json!({
+            "metadata": {"name": "it-0", "creationTimestamp": created},
+            "status": {"phase": "Running", "conditions": [is("Ready", ready, "", "")]},
+        }))
+    };
+    let (young, old) = ("2026-11-22T11:59:01Z", "2026-11-22T11:59:00Z");
+    for (pods, ready, expected) in [
+        (vec![pod(young, "False")], 0, Low),
+        (vec![pod(old, "False")], 0, Critical),
+        (vec![pod(old, "True"), pod(young, "False")], 1, Low),
+        (vec![pod(old, "True"), pod(old, "False")], 1, High),
+        // A pod is missing altogether.
+        (vec![pod(old, "True")], 1, High),
+    ] {
+        let desired = if ready == 0 { 1 } else { 2 };
+        let facts = WorkloadFacts { pods: Some(pods), ..deployment(desired, ready, desired, json!([])) };
+        assert_eq!(found(&facts), [("WRK-001", expected)]);
+    }
+}
+
+#[test]
+fn a_set_of_one_revision_rolls_nothing_out() {
+    let set = |current: &str, strategy: Value| {
+        facts(Workload::StatefulSet(parsed(json!({
+            "metadata": meta(),
+            "spec": {"replicas": 3, "selector": {}, "template": {}, "updateStrategy": strategy},
+            "status": {
+                "replicas": 3, "readyReplicas": 3, "updatedReplicas": 1, "observedGeneration": 3,
+                "currentRevision": current, "updateRevision": "it-2",
+            },
+        }))))
+    };
+    assert_eq!(found(&set("it-2", json!({}))), []);
+    for (strategy, words) in [
+        (json!({"type": "RollingUpdate"}), "updated"),
+        (json!({"type": "OnDelete"}), "with strategy OnDelete"),
+        (json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}), "held by a partition"),
+    ] {
+        let issue = issues(&set("it-1", strategy)).remove(0);
+        assert_eq!((issue.check, issue.severity), ("WRK-004", Low));
+        assert!(issue.message.ends_with(words), "{}", issue.message);
+    }
+}
