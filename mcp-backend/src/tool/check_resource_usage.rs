@@ -94,7 +94,8 @@ impl Tool for CheckResourceUsage {
                 .await;
                 let mut pods = pods?;
                 pods.items.retain(|pod| !look::is_finished(pod));
-                (pods.items, metrics.map(|listed| listed.items), pods.complete)
+                let measured = metrics.as_ref().map_or(true, |listed| listed.complete);
+                (pods.items, metrics.map(|listed| listed.items), pods.complete && measured)
             }
         };
         Ok(output(&pods, metrics, complete, &arguments))

@@ -13,7 +13,7 @@ use crate::check::node::{self, NodeFacts};
 use crate::check::service::{self, IngressFacts, ServiceFacts};
 use crate::check::workload::{self, AutoscalerFacts, BudgetFacts, Workload, WorkloadFacts};
 use crate::cluster::{KINDS, KindInfo};
-use crate::report::{Issue, Severity, Truncated, Verdict};
+use crate::report::{Issue, Overall, Severity, Truncated, Verdict};
 
 use super::causes::{cut, fit, grouped, sort};
 use super::survey::{Survey, of_namespace};
@@ -91,8 +91,12 @@ fn judge(survey: &Survey, min_severity: Severity, limit: usize) -> Output {
     let mut bad = HashSet::new();
     let (mut issues, verdict) = health_checks(|| {
         let mut issues = every_issue(survey, &tops, &mut bad);
+        // What is not asked for is not shown, but it is there.
+        let mut verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
+        if survey.pods.is_none() && verdict.overall == Overall::Healthy {
+            verdict.overall = Overall::Unknown;
+        }
         issues.retain(|issue| issue.severity <= min_severity);
-        let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
         (issues, verdict)
     });
     let total = issues.len();
@@ -103,7 +107,10 @@ fn judge(survey: &Survey, min_severity: Severity, limit: usize) -> Output {
     let all_nodes = survey.nodes.as_deref().unwrap_or_default();
     let mut pods_by_phase = BTreeMap::new();
     for pod in pods {
-        *pods_by_phase.entry(look::phase(pod).to_owned()).or_insert(0) += 1;
+        // Phases are known words; an answer must not grow with those of others.
+        let known = ["Pending", "Running", "Succeeded", "Failed"];
+        let phase = known.into_iter().find(|known| *known == look::phase(pod)).unwrap_or("Unknown");
+        *pods_by_phase.entry(phase.to_owned()).or_insert(0) += 1;
     }
     Output {
         verdict,
@@ -157,7 +164,7 @@ fn every_issue<'a>(
     issues
 }
 
-/// Every workload that no other controls, by its uid. Jobs of a CronJob are judged with it.
+/// Every workload by its uid, also those that an operator's own kind controls. Jobs of a CronJob are judged with it.
 fn workloads(survey: &Survey) -> Vec<(&str, Workload)> {
     let deployments =
         survey.deployments.iter().flatten().map(|it| (&it.metadata, Workload::Deployment(Arc::clone(it))));
@@ -166,13 +173,15 @@ fn workloads(survey: &Survey) -> Vec<(&str, Workload)> {
     let daemons =
         survey.daemon_sets.iter().flatten().map(|it| (&it.metadata, Workload::DaemonSet(Arc::clone(it))));
     let jobs = survey.jobs.iter().flatten().map(|it| (&it.metadata, Workload::Job(Arc::clone(it))));
+    let scheduled: HashSet<&str> =
+        survey.cron_jobs.iter().flatten().filter_map(|it| it.metadata.uid.as_deref()).collect();
     let crons = survey.cron_jobs.iter().flatten().map(|it| (&it.metadata, Workload::CronJob(Arc::clone(it))));
     deployments
         .chain(sets)
         .chain(daemons)
         .chain(jobs)
         .chain(crons)
-        .filter(|(meta, _)| look::controller(meta).is_none())
+        .filter(|(meta, _)| look::controller(meta).is_none_or(|owner| !scheduled.contains(owner)))
         .filter_map(|(meta, workload)| Some((meta.uid.as_deref()?, workload)))
         .collect()
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::check::node::{self, NodeFacts, Requested, requested};
 use crate::check::pod::status_reason;
 use crate::check::{Input, look};
-use crate::cluster::{Kind, KindInfo, NodeMetrics, ReadError};
+use crate::cluster::{Kind, KindInfo, NodeMetrics, Query, ReadError};
+use crate::quantity::Amount;
 use crate::report::{Issue, Severity, Truncated, Verdict, clean, clip};
 
 use super::causes::{cut, fit, recommendations};
@@ -23,7 +24,7 @@ const ROWS: usize = 15;
 /// How many bytes the issues may have.
 const ROOM: usize = 3_500;
 
-const KINDS: [&KindInfo; 2] = [Pod::INFO, Event::INFO];
+const KINDS: [&KindInfo; 1] = [Event::INFO];
 
 /// The tool.
 pub(super) struct DiagnoseNode;
@@ -92,11 +93,23 @@ impl Tool for DiagnoseNode {
 
     async fn run(context: Context, arguments: Arguments) -> Result<Output, ToolError> {
         let name = arguments.node_name.as_str();
-        let (node, usage, survey) = tokio::join!(
+        // Only the pods of this node: a large cluster has more of them than a list may give.
+        let query = Query { labels: None, fields: Some(format!("spec.nodeName={name}")) };
+        let (node, usage, pods, mut survey) = tokio::join!(
             context.reader.get::<Node>(None, name),
             context.reader.get::<NodeMetrics>(None, name),
+            context.reader.list::<Pod>(None, &query),
             Survey::read(&context.reader, None, &KINDS, context.now),
         );
+        let lost = match pods {
+            Ok(list) if list.complete => {
+                survey.pods = Some(list.items);
+                None
+            }
+            Ok(list) => Some(format!("more than {} pods", list.items.len())),
+            Err(error) => Some(error.message),
+        };
+        survey.partial.extend(lost.map(|reason| Input::Pods.missing(&reason)));
         Ok(diagnose(node?, usage, survey))
     }
 }
@@ -125,8 +138,8 @@ fn diagnose(node: Arc<Node>, usage: Result<Arc<NodeMetrics>, ReadError>, mut sur
         allocatable: allocatable(&node),
         requested_percent: facts.pods.as_ref().map(|pods| requested(&node, pods)),
         usage: usage.map(|metrics| Used {
-            cpu: metrics.usage.cpu.as_ref().map(|amount| amount.0.clone()),
-            memory: metrics.usage.memory.as_ref().map(|amount| amount.0.clone()),
+            cpu: metrics.usage.cpu.as_ref().and_then(Amount::of).map(Amount::cpu),
+            memory: metrics.usage.memory.as_ref().and_then(Amount::of).map(Amount::memory),
         }),
         pods_with_issues: rows,
         issues,

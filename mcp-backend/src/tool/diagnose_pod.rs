@@ -215,7 +215,7 @@ fn status(pod: &Pod, cut: &mut Cut) -> Status {
     cut.at_most("status.container_statuses", &mut container_statuses, CONTAINERS);
     Status {
         phase: text(look::phase(pod), 20),
-        qos_class: status.and_then(|status| status.qos_class.clone()),
+        qos_class: status.and_then(|status| status.qos_class.as_deref()).map(|class| text(class, 20)),
         node: look::node_name(pod).map(ToOwned::to_owned),
         conditions,
         container_statuses,

@@ -56,7 +56,9 @@ pub(super) struct Output {
     service_type: String,
     ports: Vec<Port>,
     selector: BTreeMap<String, String>,
-    endpoints: Endpoints,
+    /// Absent: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoints: Option<Endpoints>,
     ingresses: Vec<Route>,
     issues: Vec<Issue>,
     recommendations: Vec<String>,
@@ -144,7 +146,9 @@ fn diagnose(
     let issues_cut = fit(&mut issues, ROOM, "issues", "see the pods with diagnose_pod");
     let spec = facts.service.spec.as_ref();
     let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    let endpoints = facts.endpoints().unwrap_or_default();
+    let known = facts.endpoints();
+    let is_known = known.is_some();
+    let endpoints = known.unwrap_or_default();
     let total = endpoints.ready.len() + endpoints.not_ready.len();
     let pods: Vec<String> = endpoints.not_ready.iter().chain(&endpoints.ready).take(NAMES).cloned().collect();
     let pods_cut = cut("endpoints", pods.len(), total, "list them with list_pods and a label_selector");
@@ -153,7 +157,11 @@ fn diagnose(
         service_type: facts.service_type().to_owned(),
         ports: ports.iter().take(NAMES).map(port).collect(),
         selector: facts.selector(),
-        endpoints: Endpoints { ready: endpoints.ready.len(), not_ready: endpoints.not_ready.len(), pods },
+        endpoints: is_known.then_some(Endpoints {
+            ready: endpoints.ready.len(),
+            not_ready: endpoints.not_ready.len(),
+            pods,
+        }),
         ingresses: routes(&facts),
         issues,
         recommendations,

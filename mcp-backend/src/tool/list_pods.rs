@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -181,21 +181,32 @@ fn key(pod: &Pod) -> (&str, &str) {
 fn row(pod: &Pod, now: Timestamp) -> Row {
     let (namespace, name) = key(pod);
     let (ready, total) = ready_count(pod);
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
     let created = pod.metadata.creation_timestamp.as_ref();
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
     let owner = owners.iter().find(|owner| owner.controller == Some(true));
     Row {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
-        phase: look::phase(pod).to_owned(),
+        phase: clip(&clean(look::phase(pod)), 20).into_owned(),
         reason: clip(&clean(&status_reason(pod)), 100).into_owned(),
         ready: format!("{ready}/{total}"),
-        restarts: statuses.unwrap_or_default().iter().map(|status| i64::from(status.restart_count)).sum(),
+        restarts: restarts(pod),
         age_seconds: created.map_or(0, |created| now.duration_since(created.0).as_secs().max(0)),
         node: look::node_name(pod).map(ToOwned::to_owned),
         owner: owner.map(|owner| format!("{}/{}", owner.kind, owner.name)),
     }
+}
+
+/// Of all containers; of init containers as long as they are not done.
+fn restarts(pod: &Pod) -> i64 {
+    let Some(status) = &pod.status else { return 0 };
+    let done = |status: &&ContainerStatus| {
+        let ended = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+        ended.is_some_and(|ended| ended.exit_code == 0)
+    };
+    let init = status.init_container_statuses.iter().flatten().filter(|status| !done(status));
+    let all = status.container_statuses.iter().flatten().chain(init);
+    all.map(|status| i64::from(status.restart_count)).sum()
 }
 
 /// The place after this pod. In digits, so that nobody takes it apart.
@@ -223,6 +234,22 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn restarts_of_init_containers_count_until_they_are_done() {
+        let of = |state: Value| {
+            let statuses =
+                |state: Value, count: i32| json!([{ "name": "a", "restartCount": count, "state": state }]);
+            let pod = json!({ "status": { "initContainerStatuses": statuses(state, 4),
+                "containerStatuses": statuses(json!({}), 2) } });
+            restarts(&serde_json::from_value(pod).unwrap())
+        };
+        assert_eq!(of(json!({ "waiting": { "reason": "CrashLoopBackOff" } })), 6);
+        assert_eq!(of(json!({ "running": {} })), 6);
+        assert_eq!(of(json!({ "terminated": { "exitCode": 0 } })), 2);
+        assert_eq!(restarts(&Pod::default()), 0);
+    }
+
     use crate::tool::tests::fake::{Fake, assert_valid};
 
     fn pod(namespace: &str, name: &str, state: Value) -> Value {

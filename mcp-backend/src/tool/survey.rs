@@ -161,7 +161,9 @@ impl Survey {
             let Some(mut uid) = look::controller(&pod.metadata) else { continue };
             // A pod of a CronJob is two steps below it; the job wants it too.
             found.entry(uid).or_default().push(Arc::clone(pod));
-            while let Some(parent) = parents.get(uid).filter(|parent| **parent != uid) {
+            // Three steps are more than there are; owners that name each other must not hold us for ever.
+            for _ in 0..3 {
+                let Some(parent) = parents.get(uid).filter(|parent| **parent != uid) else { break };
                 uid = parent;
                 found.entry(uid).or_default().push(Arc::clone(pod));
             }

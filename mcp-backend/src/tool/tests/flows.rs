@@ -201,3 +201,75 @@ async fn a_cluster_that_may_not_be_read_is_told_in_parts() {
     assert!(inputs.contains(&"pods") && inputs.contains(&"usage"), "{inputs:?}");
     assert_eq!(answer["nodes"]["total"], 1);
 }
+
+#[tokio::test]
+async fn what_is_not_shown_still_counts() {
+    let fake = cluster(("/api/v1", "/apis/apps/v1"), &[pod("api-1-ok", false)]);
+    let fake = fake.list("/api/v1/services", &[]).list("/apis/apps/v1/deployments", &[]);
+    let answer = answer(&fake, "cluster_health", json!({"min_severity": "critical"}), 8_000).await;
+    assert_eq!(checks(&answer["issues"]), Vec::<&str>::new());
+    assert_eq!(answer["overall"], "degraded", "the node has DiskPressure");
+}
+
+#[tokio::test]
+async fn without_its_pods_a_cluster_is_not_called_healthy() {
+    let mut well = node("Odd");
+    well["status"]["conditions"][1]["status"] = json!("False");
+    let fake = Fake::default().list("/api/v1/nodes", &[well]);
+    assert_eq!(answer(&fake, "cluster_health", json!({}), 8_000).await["overall"], "unknown");
+    let fake = fake.list("/api/v1/pods", &[]);
+    assert_eq!(answer(&fake, "cluster_health", json!({}), 8_000).await["overall"], "healthy");
+}
+
+#[tokio::test]
+async fn what_an_operator_controls_is_judged_too() {
+    let mut deployment = deployment(0);
+    deployment["metadata"]["ownerReferences"] = owner("Database", "elsewhere");
+    let scaler = json!({
+        "metadata": {"name": "api", "namespace": "shop", "uid": "h"},
+        "spec": {"maxReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "api"}},
+    });
+    let fake = cluster(("/api/v1", "/apis/apps/v1"), &pods(1))
+        .list("/apis/apps/v1/deployments", &[deployment])
+        .list("/apis/autoscaling/v2/horizontalpodautoscalers", &[scaler]);
+    let answer = answer(&fake, "cluster_health", json!({}), 45_000).await;
+    let found = checks(&answer["issues"]);
+    assert!(found.contains(&"WRK-001") && !found.contains(&"WRK-009"), "{found:?}");
+    assert_eq!(answer["workloads"]["total"], 1);
+}
+
+#[tokio::test]
+async fn owners_that_name_each_other_end_the_search() {
+    let set = |uid: &str, owned_by: &str| {
+        json!({"metadata": {"name": uid, "namespace": "shop", "uid": uid,
+        "ownerReferences": owner("ReplicaSet", owned_by)}})
+    };
+    let fake = cluster(("/api/v1", "/apis/apps/v1"), &pods(1))
+        .list("/apis/apps/v1/replicasets", &[set("rs-1", "rs-2"), set("rs-2", "rs-1")]);
+    answer(&fake, "cluster_health", json!({}), 45_000).await;
+}
+
+#[tokio::test]
+async fn endpoints_that_could_not_be_read_are_not_counted_as_none() {
+    let fake = cluster((CORE, APPS), &pods(1))
+        .status("/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices", 403);
+    let arguments = json!({"namespace": "shop", "service_name": "api"});
+    let answer = answer(&fake, "diagnose_service", arguments, 8_000).await;
+    assert!(answer.get("endpoints").is_none(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_node_asks_for_its_own_pods_and_spells_its_use() {
+    let metrics =
+        json!({"metadata": {"name": "worker-1"}, "usage": {"cpu": "412345678n", "memory": "2097152Ki"}});
+    let all = json!({"metadata": {}, "items": pods(2)}).to_string();
+    let fake = cluster(("/api/v1", "/apis/apps/v1"), &[])
+        .json("/apis/metrics.k8s.io/v1beta1/nodes/worker-1", &metrics)
+        .text("/api/v1/pods", move |query| {
+            assert!(query.contains("fieldSelector=spec.nodeName%3Dworker-1"), "{query}");
+            all.clone()
+        });
+    let answer = answer(&fake, "diagnose_node", json!({"node_name": "worker-1"}), 8_000).await;
+    assert_eq!(answer["usage"], json!({"cpu": "413m", "memory": "2Gi"}));
+    assert_eq!(answer["requested_percent"]["pods"], 2.7);
+}

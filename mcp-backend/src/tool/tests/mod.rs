@@ -4,5 +4,6 @@ pub(super) mod fake;
 
 mod diagnose_pod;
 mod flows;
+mod mutated;
 mod secrecy;
 mod sizes;
