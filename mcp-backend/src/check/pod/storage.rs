@@ -20,7 +20,8 @@ pub(super) const CLAIM: Rule<PodFacts> = Rule {
         severity: Severity::Critical,
         rule: "A PersistentVolumeClaim that the pod names is missing, Lost, or Pending. A claim that is Pending only \
                because the scheduler has not chosen a node yet (WaitForFirstConsumer) is normal: it counts only if \
-               the scheduler names claims or storage classes as the sole cause.",
+               the scheduler names claims or storage classes as the sole cause. Not for pods that have ended or are \
+               being deleted, nor for a claim that is missing in the first minute of the pod.",
         meaning: "The pod cannot start without its volume. A Lost claim means that the volume behind it is gone, \
                   with its data.",
         runbook: "1. get_resource kind=PersistentVolumeClaim: phase and storageClassName. 2. Does that storage class \
@@ -40,7 +41,7 @@ pub(super) const CONFIG_MAP: Rule<PodFacts> = Rule {
         severity: Severity::Critical,
         rule: "A ConfigMap, or a key of it, that the pod names without optional=true does not exist. Not for one \
                that the message of POD-003 names already. Secrets are not read: they show only in the messages of \
-               POD-003 and POD-008.",
+               POD-003 and POD-008. Not for pods that have ended or are being deleted.",
         meaning: "The container or the volume cannot be made without it. A pod that already runs keeps running, but \
                   its next start fails.",
         runbook: "1. Compare the name with what is there: get_resource kind=ConfigMap shows the keys. 2. Was it \
