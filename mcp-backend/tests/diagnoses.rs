@@ -94,7 +94,7 @@ const FAULTS: &[Fault] = &[
         kind: "Node",
         ..workload("", "", "worker-3", "NOD-002", &["DiskPressure"], &["DiskPressure=True"])
     },
-    pod("platform", "agent-", "POD-015", &["deleted", "still there"], &["platform.example.com/drain"]),
+    pod("platform", "agent-", "POD-015", &["was to be gone", "still there"], &["platform.example.com/drain"]),
     pod("shop", "import-", "POD-009", &["init container", "wait-for-legacy"], &["legacy-db.internal"]),
 ];
 

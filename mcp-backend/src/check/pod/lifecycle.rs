@@ -15,8 +15,7 @@ pub(super) const EVICTED: Rule<PodFacts> = Rule {
         id: "POD-014",
         kind: "Evicted",
         severity: Severity::High,
-        rule: "phase Failed with reason Evicted, or condition DisruptionTarget=True. Low if a pod that failed so \
-               has lain there for more than a day.",
+        rule: "phase Failed with reason Evicted, or condition DisruptionTarget=True.",
         meaning: "The pod was made to go: the node ran out of memory, disk or process ids (see NOD-002), it was \
                   drained, or a more important pod needed the place. A controller makes a new one elsewhere.",
         runbook: "1. The message names the resource. 2. diagnose_node for pressure (NOD-002). 3. Set requests that \
@@ -116,11 +115,10 @@ fn evicted(facts: &PodFacts) -> Vec<Finding> {
     let since = target.and_then(|condition| condition.last_transition_time.as_ref()).map(|at| at.0);
     let ends = facts.units().into_iter().filter_map(|unit| unit.terminated().and_then(finished_at)).max();
     let old = facts.is_over() && since.or(ends).is_some_and(|at| facts.age(at) > 86_400);
-    let severity = if old { Severity::Low } else { Severity::High };
     let why = target.and_then(|condition| condition.reason.as_deref());
     let by_node = is_evicted || matches!(why, None | Some("TerminationByKubelet"));
     vec![
-        Finding::new(severity, facts.object(), format!("The pod {verb}{cause}"))
+        Finding::new(Severity::High, facts.object(), format!("The pod {verb}{cause}"))
             .evidence((!text.is_empty()).then(|| format!("message: {}", excerpt(text))))
             .evidence(target.map(|condition| {
                 format!("DisruptionTarget=True, reason {}", condition.reason.as_deref().unwrap_or("none"))
