@@ -99,12 +99,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Something is wrong with the object, in a sentence.
+    /// Something is wrong with the object, in a sentence, which gets its capital here.
     pub fn new(severity: Severity, object: Object, message: impl AsRef<str>) -> Self {
         Self {
             severity,
             object,
-            message: bounded(message.as_ref(), 300),
+            message: sentence(message.as_ref()),
             evidence: Vec::new(),
             recommendation: String::new(),
             first_seen: None,
@@ -123,7 +123,7 @@ impl Finding {
     /// What to do next.
     #[must_use]
     pub fn recommend(mut self, recommendation: impl AsRef<str>) -> Self {
-        self.recommendation = bounded(recommendation.as_ref(), 300);
+        self.recommendation = sentence(recommendation.as_ref());
         self
     }
 
@@ -144,6 +144,14 @@ impl Finding {
 
 /// The most pieces of evidence of an issue.
 const EVIDENCE: usize = 6;
+
+fn sentence(text: &str) -> String {
+    let mut sentence = bounded(text, 300);
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence
+}
 
 fn bounded(text: &str, max: usize) -> String {
     clip(&clean(text), max).into_owned()
@@ -271,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_explained_is_left_out_and_named() {
         let issues = run(RULES, &Plain { deep: false, events: false });
-        assert_eq!(issues[0].message, "not the same container");
+        assert_eq!(issues[0].message, "Not the same container");
         assert_eq!(issues[1].evidence, ["1", "1", "1", "1", "1", "explains B, C"]);
     }
 
@@ -284,5 +292,6 @@ mod tests {
         assert_eq!(finding.evidence[0], "\u{FFFD}[0m");
         assert_eq!(finding.evidence[1].chars().count(), 200);
         assert_eq!(finding.recommendation.chars().count(), 300);
+        assert!(finding.recommendation.starts_with("Zz"), "a capital begins a sentence");
     }
 }

@@ -52,7 +52,7 @@ fn a_node_is_judged_by_its_conditions() {
         assert_eq!(found(&facts(node(conditions.clone(), json!({})), None)), expected, "{conditions}");
     }
     let issue = issues(&facts(node(json!([is("Ready", "False")]), json!({})), None)).remove(0);
-    assert_eq!(issue.message, "node worker-3 is not ready for 10 min");
+    assert_eq!(issue.message, "Node worker-3 is not ready for 10 min");
 }
 
 #[test]

@@ -57,6 +57,6 @@ fn a_pending_claim_is_told_from_one_that_waits() {
 #[test]
 fn the_wrong_class_is_named_beside_those_that_exist() {
     let issue = issues(&facts("Pending", Some("fats"), Some(&["fast", "standard"]), None)).remove(0);
-    assert_eq!(issue.message, "claim data is Pending: storage class fats does not exist");
+    assert_eq!(issue.message, "Claim data is Pending: storage class fats does not exist");
     assert_eq!(issue.evidence[2], "storage classes: fast, standard");
 }

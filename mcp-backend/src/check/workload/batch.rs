@@ -57,7 +57,7 @@ pub(super) fn cron_job(facts: &WorkloadFacts) -> Vec<Finding> {
         Err(problem) => {
             let finding = found(
                 Severity::High,
-                format!("cronjob {name}: the schedule is not valid: {problem}"),
+                format!("CronJob {name}: the schedule is not valid: {problem}"),
             )
             .recommend(
                 "write five fields (minute hour day month weekday; Sunday is 0), or a name as @hourly",
@@ -67,7 +67,7 @@ pub(super) fn cron_job(facts: &WorkloadFacts) -> Vec<Finding> {
         Ok(schedule) => schedule,
     };
     if spec.suspend == Some(true) {
-        let finding = found(Severity::Low, format!("cronjob {name} is suspended"))
+        let finding = found(Severity::Low, format!("CronJob {name} is suspended"))
             .recommend("set spec.suspend to false if it should run again");
         return vec![finding];
     }
@@ -75,7 +75,7 @@ pub(super) fn cron_job(facts: &WorkloadFacts) -> Vec<Finding> {
     let Some(from) = success.or_else(|| look::created(&job.metadata)) else { return Vec::new() };
     let runs = schedule.after(from, 3);
     if runs.is_empty() {
-        let finding = found(Severity::High, format!("cronjob {name}: the schedule never comes"))
+        let finding = found(Severity::High, format!("CronJob {name}: the schedule never comes"))
             .recommend("name a day that exists");
         return vec![finding];
     }
@@ -86,8 +86,8 @@ pub(super) fn cron_job(facts: &WorkloadFacts) -> Vec<Finding> {
     }
     let age = look::span(look::age(facts.now, from));
     let (message, what) = match success {
-        Some(at) => (format!("cronjob {name}: the last success was {age} ago, three runs or more"), at),
-        None => (format!("cronjob {name} has not succeeded once in {age}"), from),
+        Some(at) => (format!("CronJob {name}: the last success was {age} ago, three runs or more"), at),
+        None => (format!("CronJob {name} has not succeeded once in {age}"), from),
     };
     let last = job.status.as_ref().and_then(|status| status.last_schedule_time.as_ref());
     let finding = found(Severity::Medium, message)

@@ -19,7 +19,7 @@ const STARTING: i64 = 60;
 
 fn find(facts: &WorkloadFacts, severity: Severity, message: &str) -> Finding {
     let workload = &facts.workload;
-    let kind = workload.kind().to_lowercase();
+    let kind = workload.kind();
     Finding::new(severity, workload.object(), format!("{kind} {}: {message}", workload.name()))
 }
 

@@ -100,7 +100,7 @@ fn stateful(pods: &[(&str, bool)], policy: &str) -> WorkloadFacts {
 fn the_lowest_ordinal_blocks_the_rest_of_an_ordered_set() {
     let blocked = |facts: &WorkloadFacts| issues(facts).into_iter().find(|issue| issue.check == "WRK-005");
     let issue = blocked(&stateful(&[("it-0", true), ("it-1", false)], "OrderedReady")).unwrap();
-    assert_eq!(issue.message, "statefulset it: it-1 is not ready and blocks the next: 2 of 3 pods exist");
+    assert_eq!(issue.message, "StatefulSet it: it-1 is not ready and blocks the next: 2 of 3 pods exist");
     for facts in [
         stateful(&[("it-0", true), ("it-1", false)], "Parallel"),
         stateful(&[("it-0", true), ("it-1", true), ("it-2", false)], "OrderedReady"),
@@ -173,7 +173,7 @@ fn jobs_fail_or_wait() {
     assert_eq!(found(&job(json!([]), true)), [("WRK-007", Low)]);
     let failed = job(json!([is("Failed", "True", "BackoffLimitExceeded", "has reached the limit")]), false);
     assert_eq!(found(&failed), [("WRK-007", High)]);
-    assert_eq!(issues(&failed)[0].message, "job it failed: BackoffLimitExceeded after 7 failed pods");
+    assert_eq!(issues(&failed)[0].message, "Job it failed: BackoffLimitExceeded after 7 failed pods");
 }
 
 #[test]
