@@ -22,6 +22,12 @@ fn demo(flags: &[&str]) -> Command {
     let beside = PathBuf::from(env!("CARGO_BIN_EXE_mcp-loadtest")).with_file_name("mcp-tap");
     assert!(beside.is_file(), "build it first: cargo build --bin mcp-tap --bin mcp-backend");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-loadtest"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["OTEL_", "MCP_BACKEND_", "MCP_TAP_"].iter().any(|own| text.starts_with(own)) {
+            command.env_remove(name);
+        }
+    }
     // Failures leave their logs; here nobody would look at them.
     command.env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
     command.arg("demo").arg("--any-port").args(flags);
@@ -118,7 +124,7 @@ fn a_demo_before_a_server_of_ones_own_shows_its_calls_and_leaves_nothing() {
         "cursor-vscode",
         "5 tools, 117 tokens per agent",
         "your MCP client  http://127.0.0.1:",
-        "after 3 s",
+        "after ",
     ] {
         assert!(out.contains(expected), "{expected} is missing:\n{out}{err}");
     }
@@ -203,23 +209,36 @@ fn what_cannot_be_started_is_named_with_the_remedy() {
     }
 }
 
+/// How fast agents get on depends on the machine, so the demo ends when all was seen.
 #[test]
 fn a_demo_of_the_bundled_server_shows_its_tools_and_the_callers_mistakes() {
-    let output = demo(&["--duration=8s", "--json", "--pace=0.3"]).output().unwrap();
-    let (out, err) = text(&output);
-    assert!(output.status.success(), "{out}{err}");
-    let summary: Value = serde_json::from_str(&out).unwrap();
-    let tools: Vec<&str> = summary["seen"]["tools"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["tool"].as_str().unwrap())
-        .collect();
-    for expected in ["cluster_health", "list_pods", "diagnose_pod"] {
-        assert!(tools.contains(&expected), "{tools:?} {out}{err}");
+    let words = [
+        "cluster_health",
+        "list_pods",
+        "diagnose_pod",
+        "catalogue 11 tools",
+        "claude-code",
+        "cursor-vscode",
+        "python-sdk",
+        "Visual Studio Code",
+        "inspector-client",
+        "mcp ",
+    ];
+    let complete = |table: &str| {
+        words.iter().all(|word| table.contains(word))
+            && table.lines().any(|line| line.starts_with("at fault") && line.contains("caller"))
+    };
+    let mut begun = Begun::start(&["--duration=60s", "--interval=500ms", "--pace=0.3"]);
+    let (mut table, mut line) = (String::new(), String::new());
+    while !complete(&table) && begun.out.read_line(&mut line).unwrap() > 0 {
+        if line.starts_with("after ") {
+            table.clear();
+        }
+        table.push_str(&line);
+        line.clear();
     }
-    assert_eq!(summary["seen"]["catalogue_tools"], 11, "{out}");
-    assert!(summary["seen"]["clients"].as_array().unwrap().len() >= 6, "{out}");
-    assert!(summary["seen"]["total"]["faults"]["caller"].as_u64() > Some(0), "{out}");
-    assert_eq!(summary["sent"]["unanswered"], 0, "{out}");
+    assert!(complete(&table), "{table}");
+    begun.signal(Signal::INT);
+    let (status, rest) = begun.end();
+    assert!(status == Some(0) && !rest.contains("no proper answer"), "{status:?} {rest}");
 }

@@ -46,7 +46,11 @@ const REDRAW: Duration = Duration::from_millis(500);
 /// Seconds after which agents that have called nothing found nothing to call.
 const LOOKED_AROUND: f64 = 4.0;
 /// How long mcp-tap may take to count what has just ended.
-const SETTLE: Duration = Duration::from_millis(200);
+const SETTLE: Duration = Duration::from_secs(2);
+/// Time between two looks at that.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long after the first signal another one is taken for the same: shells, `timeout` and `make` tell it twice.
+const ECHO: Duration = Duration::from_millis(200);
 
 /// What to show, and for how long.
 #[derive(Debug, Clone)]
@@ -121,6 +125,17 @@ impl Signals {
             _ = self.hang_up.recv() => {}
         }
     }
+
+    /// A further wish to end.
+    async fn again(&mut self) {
+        let echoes = async {
+            loop {
+                self.any().await;
+            }
+        };
+        drop(tokio::time::timeout(ECHO, echoes).await);
+        self.any().await;
+    }
 }
 
 /// Runs until the time is over or a signal comes; a second signal ends it at once. Nothing that was started is left.
@@ -154,7 +169,7 @@ pub async fn run(settings: &Settings) -> Result<(), DemoError> {
     tokio::select! {
         ended = end => ended,
         // The guards of the children kill them.
-        () = signals.any() => Ok(()),
+        () = signals.again() => Err(io::Error::from(io::ErrorKind::Interrupted).into()),
     }
 }
 
@@ -168,9 +183,14 @@ async fn finish(
 ) -> Result<(), DemoError> {
     let seconds = show.elapsed().as_secs_f64();
     let sent = agents.stop().await;
-    tokio::time::sleep(SETTLE).await;
     // The last page; without it the one before it is shown.
-    show.scrape().await;
+    for _ in 0..SETTLE.as_millis() / LOOK.as_millis() {
+        show.scrape().await;
+        if watched.is_err() || show.figures.total.calls >= sent.calls {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
     let kept = fleet.stop(settings.keep_logs || watched.is_err()).await;
     show.display.leave();
     if settings.json {
