@@ -88,11 +88,11 @@ fn inspect(target: &[&str], flags: &[&str]) -> Value {
     let mut command = Parts::find().package(INSPECTOR);
     command.arg("--cli").args(target).args(flags);
     let (status, lines) = Process::start("inspector", &mut command).finish(RUN);
-    // The log of a server over standard input and output is among the lines.
+    // The log of a server over standard input and output may stand between any two lines of the JSON, which begin with
+    // nothing else.
     let json: Vec<&str> =
-        lines.iter().map(String::as_str).skip_while(|line| !line.starts_with('{')).collect();
-    let end = json.iter().rposition(|line| *line == "}").map_or(json.len(), |end| end + 1);
-    match serde_json::from_str(&json[..end].join("\n")) {
+        lines.iter().map(String::as_str).filter(|line| line.starts_with(['{', ' ', '}'])).collect();
+    match serde_json::from_str(&json.join("\n")) {
         Ok(answer) if status.success() => answer,
         _ => fail(&format!("inspector {target:?} {flags:?} {status}:\n{}", lines.join("\n"))),
     }

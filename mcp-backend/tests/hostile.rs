@@ -9,13 +9,13 @@ mod process;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use backend::{Backend, END, EXECUTABLE, exchange};
+use backend::{Backend, END, exchange, program};
 use process::Process;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -196,7 +196,7 @@ struct Pipes {
 
 impl Pipes {
     fn start() -> Self {
-        let mut child = Command::new(EXECUTABLE)
+        let mut child = program()
             .args(["--stdio", "--sim-latency", "off"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -274,9 +274,8 @@ fn over_pipes_an_end_within_a_call_is_an_end() {
         if close_output {
             pipes.output = None;
         }
-        for _ in 0..20 {
-            pipes.write(format!("{call}\n").as_bytes());
-        }
+        // At once: the program may be gone after its first answer.
+        pipes.write(format!("{call}\n").repeat(20).as_bytes());
         let (code, said) = pipes.end();
         assert!(code.is_some() && !said.contains("panicked"), "{close_output}: {code:?} {said}");
     }
@@ -417,7 +416,7 @@ fn a_plugin_that_fails_or_hangs_is_told_without_what_it_said() {
         std::fs::write(&path, text).expect("written");
         let flags =
             ["--cluster", "kube", "--kubeconfig", path.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"];
-        let mut command = Command::new(EXECUTABLE);
+        let mut command = program();
         command.args(flags).args(["--admin", "off", "--log", "trace"]).env("RUST_LOG", "trace");
         let (status, lines) = Process::start("mcp-backend", &mut command).finish(END * 2);
         let told = lines.join("\n");

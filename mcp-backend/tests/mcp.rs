@@ -8,12 +8,11 @@ mod backend;
 mod process;
 
 use std::io::Read;
-use std::process::Command;
 
 use mcp_backend::tool::catalogue;
 use serde_json::{Value, json};
 
-use backend::{Answer, Backend, END, EXECUTABLE, exchange, open};
+use backend::{Answer, Backend, END, exchange, open, program};
 use process::Process;
 
 /// The revisions that begin with `initialize`.
@@ -228,7 +227,7 @@ fn it_ends_in_time_although_clients_keep_streams_open() {
 #[test]
 fn exit_codes_say_what_was_wrong() {
     let run = |flags: &[&str]| {
-        let (status, lines) = Process::start("mcp-backend", Command::new(EXECUTABLE).args(flags)).finish(END);
+        let (status, lines) = Process::start("mcp-backend", program().args(flags)).finish(END);
         (status.code(), lines.join("\n"))
     };
     let (code, said) = run(&["--cluster", "moon", "--cache-ttl", "soon"]);
@@ -242,8 +241,19 @@ fn exit_codes_say_what_was_wrong() {
     assert!(code == Some(1) && said.contains("(--listen)"), "{said}");
 }
 
+/// Orchestrators set variables to nothing.
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let names =
+        ["CLUSTER", "LOG", "LOG_FORMAT", "CACHE_TTL", "SIM_SEED", "SIM_LATENCY", "STDIO", "OTLP_ENDPOINT"];
+    let names: Vec<String> = names.iter().map(|name| format!("MCP_BACKEND_{name}")).collect();
+    let variables: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let backend = Backend::start_with(&variables, &[]);
+    assert!(backend.url().starts_with("http://127.0.0.1:"));
+}
+
 #[test]
 fn with_stdio_the_end_of_input_is_the_end() {
-    let (status, lines) = Process::start("mcp-backend", Command::new(EXECUTABLE).arg("--stdio")).finish(END);
+    let (status, lines) = Process::start("mcp-backend", program().arg("--stdio")).finish(END);
     assert_eq!(status.code(), Some(0), "{lines:?}");
 }

@@ -27,6 +27,18 @@ pub(crate) struct Backend {
     pub(crate) admin: SocketAddr,
 }
 
+/// The program, which hears nothing of the variables of whoever runs the tests.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(EXECUTABLE);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["OTEL_", "MCP_BACKEND_"].iter().any(|own| text.starts_with(own)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 impl Backend {
     /// With these flags besides.
     pub(crate) fn start(flags: &[&str]) -> Self {
@@ -35,7 +47,7 @@ impl Backend {
 
     /// With these variables and flags besides.
     pub(crate) fn start_with(variables: &[(&str, &str)], flags: &[&str]) -> Self {
-        let mut command = Command::new(EXECUTABLE);
+        let mut command = program();
         command.envs(variables.iter().copied());
         command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(flags);
         let process = Process::start("mcp-backend", &mut command);

@@ -33,7 +33,7 @@ pub(super) const TERMINATING: Rule<PodFacts> = Rule {
         id: "POD-015",
         kind: "StuckTerminating",
         severity: Severity::Medium,
-        rule: "deletionTimestamp is older than the grace period + 60 s.",
+        rule: "deletionTimestamp, which has the grace period in it, is more than 60 s ago.",
         meaning: "The pod was deleted but does not go: a finalizer waits for its controller, or the node does not \
                   answer. Its name and its volumes stay taken.",
         runbook: "1. Look at metadata.finalizers: is the controller that owns them running? 2. diagnose_node: does \
@@ -161,7 +161,8 @@ fn terminating(facts: &PodFacts) -> Vec<Finding> {
     let of_spec = facts.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
     let grace = meta.deletion_grace_period_seconds.or(of_spec).unwrap_or(30);
     let age = facts.age(at);
-    if age <= grace.saturating_add(60) {
+    // The API sets it to the end of the grace period.
+    if age <= 60 {
         return Vec::new();
     }
     let finalizers = meta.finalizers.as_deref().unwrap_or_default();

@@ -37,8 +37,8 @@ fn a_deleted_pod_has_its_grace_period_and_a_minute() {
             "finalizers": ["example.com/cleanup"],
         } }))
     };
-    check(&deleted(90), &[]);
-    let case = deleted(91).node(json!([{ "type": "Ready", "status": "True" }]));
+    check(&deleted(60), &[]);
+    let case = deleted(61).node(json!([{ "type": "Ready", "status": "True" }]));
     check(&case, &["POD-015 medium"]);
     let issue = case.issue("POD-015");
     assert_eq!(issue.evidence, ["finalizer: example.com/cleanup", "node Ready=True"]);
