@@ -1,7 +1,7 @@
 //! What may be given, by flag or variable. Values stay text here: [`super::Settings`] checks them together, so that one
 //! run tells all problems.
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, Resettable};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 
 const ABOUT: &str = "An MCP server with read-only tools that diagnose Kubernetes workloads";
@@ -47,7 +47,12 @@ impl Flags {
         T: Into<std::ffi::OsString> + Clone,
     {
         // Values of variables may be secrets (tokens in addresses), and help is pasted into reports.
-        let command = Self::command().mut_args(|argument| argument.hide_env_values(true));
+        let command = Self::command().mut_args(|argument| {
+            // Orchestrators set variables to nothing: that is not set.
+            let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+            let argument = argument.hide_env_values(true);
+            if empty { argument.env(Resettable::Reset) } else { argument }
+        });
         Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
     }
 }

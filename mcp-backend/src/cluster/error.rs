@@ -34,17 +34,6 @@ pub enum ReadErrorKind {
 }
 
 impl ReadErrorKind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::NotFound,
-        Self::Forbidden,
-        Self::Timeout,
-        Self::Throttled,
-        Self::Expired,
-        Self::Api,
-        Self::Unreadable,
-    ];
-
     /// The word in metrics and spans.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,6 +68,17 @@ impl ReadError {
     /// An error without a status of the API.
     pub fn new(kind: ReadErrorKind, message: impl Into<String>) -> Self {
         Self { kind, status: None, message: message.into(), retry_after: None, cached: false }
+    }
+
+    /// The same of what metrics.k8s.io knows of a `pod` or `node`, which must not read as if that were not there.
+    #[must_use]
+    pub fn of_metrics(self, what: &str) -> Self {
+        if self.kind != ReadErrorKind::NotFound {
+            return self;
+        }
+        let message =
+            format!("no metrics of this {what}: it is new or does not run, or there is no metrics-server");
+        Self { message, ..self }
     }
 
     /// No answer within this time.

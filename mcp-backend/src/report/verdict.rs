@@ -16,7 +16,7 @@ pub enum Overall {
     Degraded,
     /// The worst is critical.
     Critical,
-    /// The object itself could not be read.
+    /// Too little could be read, or it is too old, to judge.
     Unknown,
 }
 

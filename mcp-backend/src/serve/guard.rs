@@ -60,7 +60,10 @@ impl Allowed {
         if self.any_origin() {
             return true;
         }
-        let Some((scheme, host, port)) = tuple(origin) else { return false };
+        let Some((scheme, host, port)) = tuple(origin) else {
+            // What a page without an origin sends: it may, if that word was allowed.
+            return origin == "null" && self.origins.iter().any(|allowed| allowed == "null");
+        };
         self.origins.iter().any(|allowed| match allowed.strip_suffix(":*") {
             Some(any_port) => {
                 tuple(any_port).is_some_and(|(s, h, _)| (s, h) == (scheme.clone(), host.clone()))
@@ -190,6 +193,9 @@ mod tests {
         ] {
             assert_eq!(answer(&named, host, origin), welcome, "{host} {origin:?}");
         }
+        let sandboxed = Allowed { hosts: list(&["other"]), origins: list(&["null"]) };
+        assert!(answer(&sandboxed, "other", Some("null")));
+        assert!(!answer(&sandboxed, "other", Some("nothing")));
         let any = Allowed { hosts: list(&["*"]), origins: list(&["*"]) };
         assert!(answer(&any, "evil.example", Some("null")));
     }

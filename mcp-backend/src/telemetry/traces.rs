@@ -65,7 +65,17 @@ impl TraceSettings {
         let first = |names: [&'static str; 2]| {
             names.into_iter().find_map(|name| variable(name).map(|value| (name, value)))
         };
+        let is =
+            |name: &str, word: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
+        let off = is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none");
+        let found = match endpoint {
+            Some(endpoint) => Some(("--otlp-endpoint", endpoint.to_owned())),
+            None if off => None,
+            None => first(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]),
+        };
         let protocol = match protocol.map(|value| ("--otlp-protocol", value.to_owned())) {
+            // Whoever set the variable meant others.
+            None if off || found.is_none() => None,
             None => first(["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]),
             flag => flag,
         };
@@ -77,15 +87,8 @@ impl TraceSettings {
                 return Err(TraceError { setting, problem: "is not grpc or http/protobuf".to_owned() });
             }
         };
-        let found = match endpoint {
-            Some(endpoint) => Some(("--otlp-endpoint", endpoint.to_owned())),
-            None => first(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]),
-        };
         let Some((setting, endpoint)) = found else { return Ok(None) };
         let endpoint = address(setting, endpoint.trim(), protocol)?;
-        let is =
-            |name: &str, word: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
-        let off = is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none");
         let ca_file = first(["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"]);
         let ca_file = ca_file.map(|(_, path)| PathBuf::from(path.trim()));
         Ok((!off).then_some(Self { endpoint, protocol, ca_file }))
@@ -233,6 +236,12 @@ mod tests {
             (flag, &[("OTEL_SDK_DISABLED", "TRUE")], "off"),
             (flag, &[("OTEL_SDK_DISABLED", "")], "HttpProtobuf http://flag:4318/v1/traces"),
             (flag, &[("OTEL_TRACES_EXPORTER", "none")], "off"),
+            ((None, None), &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")], "off"),
+            (
+                (None, None),
+                &[BASE, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), ("OTEL_SDK_DISABLED", "true")],
+                "off",
+            ),
             ((None, Some("smoke")), &[], "--otlp-protocol: is not grpc or http/protobuf"),
             (
                 (Some("collector:4318"), None),

@@ -83,6 +83,7 @@ impl Tool for CheckResourceUsage {
                     reader.get::<PodMetrics>(namespace, name.as_str()),
                 )
                 .await;
+                let metrics = metrics.map_err(|error| error.of_metrics("pod"));
                 (vec![pod?], metrics.map(|metrics| vec![metrics]), true)
             }
             None => {

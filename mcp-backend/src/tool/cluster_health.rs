@@ -187,12 +187,10 @@ fn workloads(survey: &Survey) -> Vec<(&str, Workload)> {
 }
 
 fn workload_issues(survey: &Survey, workload: &Workload, pods: Option<&[Arc<Pod>]>) -> Vec<Issue> {
-    let uid = workload.meta().uid.as_deref().unwrap_or_default();
     let namespace = look::namespace(workload.meta());
     let mut found = of_workload(survey, workload.clone(), pods, namespace);
-    // Jobs that a CronJob made: what failed is told of the job.
-    for job in survey.jobs.iter().flatten().filter(|job| look::controller(&job.metadata) == Some(uid)) {
-        found.extend(of_workload(survey, Workload::Job(Arc::clone(job)), None, namespace));
+    if let Workload::CronJob(cron_job) = workload {
+        found.extend(survey.job_issues(cron_job));
     }
     found
 }

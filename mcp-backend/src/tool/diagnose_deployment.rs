@@ -164,6 +164,9 @@ fn diagnose(workload: Workload, survey: Survey) -> Output {
     let (all, verdict) = health_checks(|| {
         causes = grouped(survey.pod_issues(pods), |_| String::new());
         issues = workload::issues(&facts);
+        if let Workload::CronJob(cron_job) = &facts.workload {
+            issues.extend(survey.job_issues(cron_job));
+        }
         issues.extend(around(&facts, &survey));
         sort(&mut issues);
         let mut all: Vec<Issue> = causes.iter().chain(&issues).cloned().collect();

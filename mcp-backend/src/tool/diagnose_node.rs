@@ -115,6 +115,7 @@ impl Tool for DiagnoseNode {
 }
 
 fn diagnose(node: Arc<Node>, usage: Result<Arc<NodeMetrics>, ReadError>, mut survey: Survey) -> Output {
+    let usage = usage.map_err(|error| error.of_metrics("node"));
     let usage = usage.map_err(|error| survey.partial.push(Input::Usage.missing(&error.message))).ok();
     let name = look::name(&node.metadata).to_owned();
     let here = |pod: &&Arc<Pod>| look::node_name(pod) == Some(name.as_str());

@@ -15,7 +15,7 @@ use crate::check::{Input, look};
 use crate::cluster::{Kind, KindInfo, PodMetrics, Query, Reader};
 use crate::report::{Issue, Partial, Truncated, Verdict, clip};
 
-use super::causes::{cut, fit, grouped, recommendations};
+use super::causes::{cut, fit, recommendations};
 use super::survey::Survey;
 use super::{Context, Name, Namespace, Tool, ToolError, health_checks};
 
@@ -137,7 +137,7 @@ fn diagnose(
     };
     let selected: Vec<Arc<Pod>> = facts.selected().unwrap_or_default().into_iter().cloned().collect();
     let (mut issues, verdict) = health_checks(|| {
-        facts.pod_issues = grouped(survey.pod_issues(&selected), |_| String::new());
+        facts.pod_issues = survey.pod_issues(&selected);
         let issues = service::issues(&facts);
         let verdict = Verdict::of(&issues, survey.partial.clone(), survey.now);
         (issues, verdict)

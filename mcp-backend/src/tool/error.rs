@@ -20,10 +20,6 @@ pub enum ErrorType {
 }
 
 impl ErrorType {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Validation, Self::NotFound, Self::Forbidden, Self::Api, Self::Timeout, Self::Internal];
-
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +54,10 @@ impl ToolError {
 
 impl From<ReadError> for ToolError {
     fn from(error: ReadError) -> Self {
+        if let (ReadErrorKind::Throttled, Some(pause)) = (error.kind, error.retry_after) {
+            let next = format!("the API limits requests: wait {} s, then try again", pause.as_secs().max(1));
+            return Self::new(ErrorType::Api, error.message, next);
+        }
         let (kind, next) = match error.kind {
             ReadErrorKind::NotFound => {
                 (ErrorType::NotFound, "list what is there, for example with list_pods")

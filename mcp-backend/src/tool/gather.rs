@@ -155,14 +155,7 @@ impl Place<'_> {
     /// What the pod uses. That nothing is known of it must not read as if the pod were not there.
     async fn usage(self, name: &str) -> Result<Arc<PodMetrics>, ReadError> {
         let found = self.reader.get::<PodMetrics>(Some(self.namespace), name).await;
-        found.map_err(|error| match error.kind {
-            ReadErrorKind::NotFound => {
-                let message =
-                    "no metrics of this pod: it is new, no container runs, or there is no metrics-server";
-                ReadError { message: message.to_owned(), ..error }
-            }
-            _ => error,
-        })
+        found.map_err(|error| error.of_metrics("pod"))
     }
 
     /// The objects of these names, as far as they are there.

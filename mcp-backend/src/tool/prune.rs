@@ -89,7 +89,7 @@ fn command_line(value: &Value) -> Value {
     let shown = words.iter().map(|word| {
         let text = word.as_str().unwrap_or_default();
         let hidden = std::mem::replace(&mut hide, asks_for_secret(text));
-        if hidden && !text.starts_with('-') { Value::String(HIDDEN.to_owned()) } else { self::shown(word) }
+        if hidden && !text.starts_with("--") { Value::String(HIDDEN.to_owned()) } else { self::shown(word) }
     });
     shown.collect()
 }
@@ -100,7 +100,7 @@ fn asks_for_secret(word: &str) -> bool {
 }
 
 /// What settings that hold secrets are called.
-const SECRET: &str = "(?:passw|passphrase|secret|token|api-?_?key|credential|auth)";
+const SECRET: &str = "(?:passw|passphrase|pass\\b|pwd|secret|token|api-?_?key|credential|auth)";
 
 /// The text, with control characters replaced, without what follows `password=` or stands before `@` in an address.
 fn without_credentials(text: &str) -> Cow<'_, str> {
@@ -174,7 +174,8 @@ mod tests {
                 { "name": "BOTH", "value": PLANTED, "extra": PLANTED },
             ],
             "envFrom": [{ "secretRef": { "name": "all" } }],
-            "command": ["serve", "--db-password", PLANTED, format!("--token={PLANTED}"), "--port", "80"],
+            "command": ["serve", "--db-password", PLANTED, "--password", format!("-{PLANTED}"), format!("--pass={PLANTED}"),
+                "--pwd", PLANTED, format!("--token={PLANTED}"), "--port", "80"],
             "args": [
                 format!("postgres://user:{PLANTED}@db/shop"),
                 format!("curl -H 'Authorization: Bearer {PLANTED}aaaa' x"),

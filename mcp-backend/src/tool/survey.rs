@@ -18,6 +18,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::check::pod::{PodLists, facts_from_lists};
+use crate::check::workload::{self, Workload, WorkloadFacts};
 use crate::check::{Input, look, pod, volume};
 use crate::cluster::{Kind, KindInfo, PodMetrics, Query, Reader};
 use crate::report::{Issue, Partial};
@@ -130,6 +131,31 @@ impl Survey {
             jobs: self.jobs.clone(),
         };
         facts_from_lists(&lists, false, self.now).iter().flat_map(pod::issues).collect()
+    }
+
+    /// What is wrong with the jobs that this CronJob made, as far as it was not well again since.
+    pub(super) fn job_issues(&self, cron_job: &CronJob) -> Vec<Issue> {
+        let uid = cron_job.metadata.uid.as_deref();
+        let well = cron_job.status.as_ref().and_then(|status| status.last_successful_time.as_ref());
+        let is_over = |job: &Job| {
+            let made = look::created(&job.metadata);
+            well.zip(made).is_some_and(|(well, made)| made < well.0)
+        };
+        let jobs = self.jobs.iter().flatten();
+        jobs.filter(|job| uid.is_some() && look::controller(&job.metadata) == uid && !is_over(job))
+            .flat_map(|job| {
+                let uid = job.metadata.uid.as_deref().unwrap_or_default();
+                workload::issues(&WorkloadFacts {
+                    now: self.now,
+                    workload: Workload::Job(Arc::clone(job)),
+                    // They have issues of their own.
+                    pods: Some(Vec::new()),
+                    events: self.events_about(&HashSet::from([uid])),
+                    services: None,
+                    classes: None,
+                })
+            })
+            .collect()
     }
 
     /// The events about objects of these uids.

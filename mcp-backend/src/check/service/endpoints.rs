@@ -100,8 +100,10 @@ fn no_pod(facts: &ServiceFacts, found: impl Fn(String) -> Finding, selector: &st
 /// The worst that is wrong with these pods, in a line each.
 fn causes(facts: &ServiceFacts, pods: &[&str]) -> Vec<String> {
     let about = |issue: &&Issue| pods.contains(&issue.object.name.as_str()) && issue.severity < Severity::Low;
+    let mut worst: Vec<&Issue> = facts.pod_issues.iter().filter(about).collect();
+    worst.sort_by_key(|issue| issue.severity);
     let mut told: Vec<String> = Vec::new();
-    for issue in facts.pod_issues.iter().filter(about) {
+    for issue in worst {
         let text = format!("{}: {}", issue.check, issue.message);
         // Pods of one workload mostly say the same.
         if told.len() < 3 && !told.contains(&text) {

@@ -273,3 +273,41 @@ async fn a_node_asks_for_its_own_pods_and_spells_its_use() {
     assert_eq!(answer["usage"], json!({"cpu": "413m", "memory": "2Gi"}));
     assert_eq!(answer["requested_percent"]["pods"], 2.7);
 }
+
+#[tokio::test]
+async fn what_failed_of_a_cron_job_is_told_of_its_jobs_until_one_did_well() {
+    const BATCH: &str = "/apis/batch/v1/namespaces/shop";
+    let cron_job = |well: &str| {
+        json!({
+            "metadata": {"name": "nightly", "namespace": "shop", "uid": "cron", "generation": 1},
+            "spec": {"schedule": "0 2 * * *", "jobTemplate": {}},
+            "status": {"lastScheduleTime": "2026-11-22T02:00:00Z", "lastSuccessfulTime": well},
+        })
+    };
+    let job = json!({
+        "metadata": {
+            "name": "nightly-1", "namespace": "shop", "uid": "job-1", "ownerReferences": owner("CronJob", "cron"),
+            "creationTimestamp": "2026-11-22T02:00:00Z",
+        },
+        "spec": {"template": {}, "backoffLimit": 2},
+        "status": {"failed": 3, "conditions": [
+            {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"},
+        ]},
+    });
+    for (well, expected) in [("2026-11-21T02:05:00Z", vec!["WRK-007"]), ("2026-11-22T02:30:00Z", vec![])] {
+        let fake = Fake::default()
+            .json(&format!("{BATCH}/cronjobs/nightly"), &cron_job(well))
+            .list(&format!("{BATCH}/jobs"), std::slice::from_ref(&job))
+            .list(&format!("{CORE}/pods"), &[])
+            .list(&format!("{CORE}/events"), &[]);
+        let arguments = json!({"namespace": "shop", "deployment_name": "nightly", "kind": "CronJob"});
+        let answer = fake.call("diagnose_deployment", arguments).await.unwrap();
+        let checks: Vec<&str> = answer["issues"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|issue| issue["check"].as_str().unwrap())
+            .collect();
+        assert_eq!(checks, expected, "{answer}");
+    }
+}
