@@ -256,21 +256,35 @@ fn services(survey: &Survey, pod_issues: &[Issue]) -> Vec<Issue> {
             slices.entry((look::namespace(&slice.metadata), name)).or_default().push(Arc::clone(slice));
         }
     }
+    // Looked up for every service: walking all pods and issues for each would take seconds in a large cluster.
+    let mut pods: HashMap<&str, Vec<Arc<Pod>>> = HashMap::new();
+    for pod in survey.pods.iter().flatten() {
+        pods.entry(look::namespace(&pod.metadata)).or_default().push(Arc::clone(pod));
+    }
+    let mut told: HashMap<(&str, &str), Vec<&Issue>> = HashMap::new();
+    for issue in pod_issues {
+        let namespace = issue.object.namespace.as_deref().unwrap_or_default();
+        told.entry((namespace, &issue.object.name)).or_default().push(issue);
+    }
     let of_one = |service: &Arc<Service>| {
         let namespace = look::namespace(&service.metadata);
         let own = slices.get(&(namespace, look::name(&service.metadata)));
-        let in_namespace = |issue: &&Issue| issue.object.namespace.as_deref() == Some(namespace);
-        service::issues(&ServiceFacts {
+        let mut facts = ServiceFacts {
             now: survey.now,
             service: Arc::clone(service),
             slices: survey.slices.as_ref().map(|_| own.cloned().unwrap_or_default()),
-            pods: of_namespace(survey.pods.as_ref(), namespace, |pod| &pod.metadata),
-            pod_issues: pod_issues.iter().filter(in_namespace).cloned().collect(),
+            pods: survey.pods.as_ref().map(|_| pods.get(namespace).cloned().unwrap_or_default()),
+            pod_issues: Vec::new(),
             // Told of the ingress itself, below.
             ingresses: None,
             classes: None,
             policies: of_namespace(survey.policies.as_ref(), namespace, |policy| &policy.metadata),
-        })
+        };
+        let selected = facts.selected().unwrap_or_default();
+        let about = selected.iter().filter_map(|pod| told.get(&(namespace, look::name(&pod.metadata))));
+        let about: Vec<Issue> = about.flatten().map(|issue| (*issue).clone()).collect();
+        facts.pod_issues = about;
+        service::issues(&facts)
     };
     let mut found: Vec<Issue> = survey.services.iter().flatten().flat_map(of_one).collect();
     for ingress in survey.ingresses.iter().flatten() {
