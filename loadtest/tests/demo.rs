@@ -4,6 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its parts should fail there")]
 
+#[path = "../../proxy/tests/support/process.rs"]
+#[expect(dead_code, reason = "shared with the tests of mcp-tap")]
+mod process;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -22,12 +26,7 @@ fn demo(flags: &[&str]) -> Command {
     let beside = PathBuf::from(env!("CARGO_BIN_EXE_mcp-loadtest")).with_file_name("mcp-tap");
     assert!(beside.is_file(), "build it first: cargo build --bin mcp-tap --bin mcp-backend");
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-loadtest"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["OTEL_", "MCP_BACKEND_", "MCP_TAP_"].iter().any(|own| text.starts_with(own)) {
-            command.env_remove(name);
-        }
-    }
+    process::without_variables(&mut command, &["OTEL_", "MCP_BACKEND_", "MCP_TAP_"]);
     // Failures leave their logs; here nobody would look at them.
     command.env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
     command.arg("demo").arg("--any-port").args(flags);

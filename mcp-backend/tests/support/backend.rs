@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::process::Process;
+use super::process::{Process, without_variables};
 
 /// The program under test.
 pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_mcp-backend");
@@ -30,12 +30,7 @@ pub(crate) struct Backend {
 /// The program, which hears nothing of the variables of whoever runs the tests.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(EXECUTABLE);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["OTEL_", "MCP_BACKEND_"].iter().any(|own| text.starts_with(own)) {
-            command.env_remove(name);
-        }
-    }
+    without_variables(&mut command, &["OTEL_", "MCP_BACKEND_"]);
     command
 }
 

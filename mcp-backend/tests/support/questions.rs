@@ -65,10 +65,9 @@ pub(crate) fn resource(kind: &KindInfo, namespace: &str, name: &str) -> Value {
 fn about_all(world: &World) -> Vec<Question> {
     let mut all = Vec::new();
     let mut ask = |tool, arguments: Value| all.push((tool, arguments));
-    let namespaces =
-        objects(world, kind("Namespace")).into_iter().map(|(_, name)| json!({"namespace": name}));
-    let anywhere: Vec<Value> = [json!({})].into_iter().chain(namespaces).collect();
-    for place in &anywhere {
+    let namespaces: Vec<Value> =
+        objects(world, kind("Namespace")).into_iter().map(|(_, name)| json!({"namespace": name})).collect();
+    for place in [json!({})].iter().chain(&namespaces) {
         for more in [
             json!({}),
             json!({"min_severity": "low", "limit": 100}),
@@ -97,7 +96,8 @@ fn about_all(world: &World) -> Vec<Question> {
         }
     }
     ask("list_pods", json!({"all_namespaces": true, "limit": 200}));
-    for place in anywhere.iter().skip(1) {
+    // It takes no call without a namespace.
+    for place in &namespaces {
         for more in [
             json!({}),
             json!({"sort_by": "cpu", "limit": 100}),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::support::client::RawClient;
 use super::support::collector::Collector;
-use super::support::process::Process;
+use super::support::process::{Process, without_variables};
 use super::support::spans::Span;
 use super::support::tap::{EXECUTABLE, Tap, traced_by};
 use super::support::wire::Message;
@@ -34,12 +34,7 @@ pub(super) fn program() -> Command {
     let program = PathBuf::from(EXECUTABLE).with_file_name("mcp-backend");
     assert!(program.is_file(), "build it first: cargo build --workspace --bin mcp-tap --bin mcp-backend");
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("OTEL_") || text.starts_with("MCP_BACKEND_") {
-            command.env_remove(name);
-        }
-    }
+    without_variables(&mut command, &["OTEL_", "MCP_BACKEND_"]);
     command.env("OTEL_BSP_SCHEDULE_DELAY", "50");
     command.args(["--sim-latency", "off", "--log-format", "json"]);
     command

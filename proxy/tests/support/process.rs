@@ -150,6 +150,17 @@ fn capture(pipe: impl Read + Send + 'static, lines: Sender<String>, printed: Arc
     });
 }
 
+/// Keeps variables of whoever runs the tests from the command; what it was given itself stays.
+pub(crate) fn without_variables(command: &mut Command, beginnings: &[&str]) {
+    let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if beginnings.iter().any(|beginning| text.starts_with(beginning)) && !given.contains(&name) {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// A port of loopback that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::collector::Collector;
-use super::process::Process;
+use super::process::{Process, without_variables};
 use super::scrape::Scrape;
 
 /// Longest time for ending without open requests.
@@ -107,13 +107,8 @@ pub(crate) fn traced(upstream: &str, collector: &Collector, flags: &[&str]) -> T
 
 /// The same, by a command that may have variables of its own.
 pub(crate) fn traced_by(command: &mut Command, upstream: &str, collector: &Collector, flags: &[&str]) -> Tap {
-    let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("OTEL_") && !given.contains(&name) {
-            command.env_remove(name);
-        }
-    }
-    if !given.iter().any(|name| name == "OTEL_BSP_SCHEDULE_DELAY") {
+    without_variables(command, &["OTEL_"]);
+    if !command.get_envs().any(|(name, value)| name == "OTEL_BSP_SCHEDULE_DELAY" && value.is_some()) {
         command.env("OTEL_BSP_SCHEDULE_DELAY", "50");
     }
     let endpoint = collector.endpoint();
