@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::report::quote;
+use crate::report::{compile, quote};
 
 /// The longest pause that is believed; the API asks for seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
@@ -191,9 +191,8 @@ fn cause(error: &(dyn Error + 'static)) -> (ReadErrorKind, &'static str) {
 
 /// The text without what looks like credentials. The API puts none into its messages; a web hook behind it may.
 fn without_credentials(text: &str) -> String {
-    static LOOK: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i:\b(?:bearer|basic)\s+)\S+|\beyJ[\w-]{8,}(?:\.[\w-]*)*").expect("tested beneath")
-    });
+    static LOOK: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"(?i:\b(?:bearer|basic)\s+)\S+|\beyJ[\w-]{8,}(?:\.[\w-]*)*"));
     LOOK.replace_all(text, "[hidden]").into_owned()
 }
 

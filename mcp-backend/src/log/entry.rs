@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::line::compile;
+use crate::report::compile;
+
 use super::{Line, parse_line};
 
 /// A line, and how many continue it.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use regex::Regex;
+
+use crate::report::compile;
 use serde_json::{Map, Value};
 
 use super::{Level, Pattern, find_pattern};
@@ -203,11 +205,6 @@ const NEAR_CHARACTERS: usize = 80;
 fn said(text: &str, from: usize) -> &str {
     let rest = text[from..].trim_start_matches([']', '>', ':', '|', '-', ' ', '\t']);
     if rest.is_empty() { text } else { rest }
-}
-
-pub(super) fn compile(expression: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "every expression is a constant that a test compiles")]
-    Regex::new(expression).expect("the expression is a constant")
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::line::compile;
-use crate::report::clip;
+use crate::report::{clip, compile};
 
 /// How much of a message makes its template.
 const CHARACTERS: usize = 300;

@@ -8,6 +8,7 @@ mod text;
 mod verdict;
 
 pub use issue::{Issue, Object, Severity};
+pub(crate) use text::compile;
 pub use text::{clean, clip, quote};
 pub use verdict::{Overall, Partial, Verdict};
 

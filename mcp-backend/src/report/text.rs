@@ -2,6 +2,14 @@
 
 use std::borrow::Cow;
 
+use regex::Regex;
+
+/// The expression, which is a constant of ours and never a text of others.
+pub(crate) fn compile(expression: &str) -> Regex {
+    #[expect(clippy::expect_used, reason = "every expression is a constant that a test compiles")]
+    Regex::new(expression).expect("the expression is a constant")
+}
+
 /// The text with every control character but line feed and tab replaced by `�`, and with it what shows a text as another
 /// than it is (writing directions, line separators) or hides words from people that a model reads (tags).
 pub fn clean(text: &str) -> Cow<'_, str> {

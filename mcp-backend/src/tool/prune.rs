@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::report::clean;
+use crate::report::{clean, compile};
 
 /// What takes the place of a value that is not shown.
 const HIDDEN: &str = "(hidden)";
@@ -95,7 +95,7 @@ fn command_line(value: &Value) -> Value {
 }
 
 fn asks_for_secret(word: &str) -> bool {
-    static FLAG: LazyLock<Regex> = LazyLock::new(|| expression(&format!(r"(?i)^--?[\w.-]*{SECRET}[\w.-]*$")));
+    static FLAG: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^--?[\w.-]*{SECRET}[\w.-]*$")));
     FLAG.is_match(word)
 }
 
@@ -105,10 +105,10 @@ const SECRET: &str = "(?:passw|passphrase|pass\\b|pwd|secret|token|api-?_?key|cr
 /// The text, with control characters replaced, without what follows `password=` or stands before `@` in an address.
 fn without_credentials(text: &str) -> Cow<'_, str> {
     static SETTING: LazyLock<Regex> = LazyLock::new(|| {
-        expression(&format!(r#"(?i)\b([\w.-]*{SECRET}[\w.-]*=)("[^"]*"|'[^']*'|[^\s&;,"']+)"#))
+        compile(&format!(r#"(?i)\b([\w.-]*{SECRET}[\w.-]*=)("[^"]*"|'[^']*'|[^\s&;,"']+)"#))
     });
-    static BEARER: LazyLock<Regex> = LazyLock::new(|| expression(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"));
-    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| expression(r"(://)[^/\s@]+@"));
+    static BEARER: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"));
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| compile(r"(://)[^/\s@]+@"));
     let mut text = clean(text);
     for (expression, instead) in
         [(&*SETTING, "${1}(hidden)"), (&*BEARER, "${1} (hidden)"), (&*ADDRESS, "${1}(hidden)@")]
@@ -118,11 +118,6 @@ fn without_credentials(text: &str) -> Cow<'_, str> {
         }
     }
     text
-}
-
-fn expression(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "every expression is a constant that a test compiles")]
-    Regex::new(text).expect("the expression is a constant")
 }
 
 /// The members at these dotted paths, each under its path; `null` if there is none. A path through a list takes every
