@@ -71,4 +71,6 @@ pub mod exchange;
 pub mod fault;
 pub mod http;
 pub mod protocol;
+pub mod rules;
+pub mod slo;
 pub mod telemetry;

@@ -4,6 +4,7 @@ pub mod keys;
 pub mod problem;
 pub mod raw;
 mod resolve;
+pub mod slo;
 mod traces;
 mod value;
 

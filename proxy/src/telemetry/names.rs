@@ -92,6 +92,14 @@ pub mod label {
     pub const NETWORK_TRANSPORT: &str = "network_transport";
     /// Conventions.
     pub const HTTP_METHOD: &str = "http_request_method";
+    /// An objective of the service level.
+    pub const SLO: &str = "slo";
+    /// An objective, on what the user asked for by this name.
+    pub const SLI_NAME: &str = "sli_name";
+    /// `good` or `bad`.
+    pub const VERDICT: &str = "verdict";
+    /// What a cost is for: `compute`, `call`, `egress` or `tokens`.
+    pub const RESOURCE_TYPE: &str = "resource_type";
     /// The class of the status (`2xx`), so that series stay few.
     pub const HTTP_STATUS: &str = "http_response_status_code";
 }
@@ -192,6 +200,8 @@ const FIRST_BYTE_SECONDS: &[f64] =
 const OVERHEAD_SECONDS: &[f64] = &[
     0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1,
 ];
+/// The bounds that the user asked for; latency objectives add theirs.
+const SLI_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0];
 /// Silences at which well-known intermediaries cut a stream.
 const QUIET_SECONDS: &[f64] = &[15.0, 30.0, 60.0, 100.0, 125.0, 300.0];
 const TOKENS: &[f64] =
@@ -298,6 +308,30 @@ metrics! {
         "Spans that wait for export or are on their way.";
     HttpDuration = "http_server_request_duration_seconds", Kind::Histogram(HTTP_SECONDS),
         "Duration of HTTP exchanges that carry no MCP, by class of status; no status where no response came.";
+    SliRequests = "sli_requests_total", Kind::Counter,
+        "Requests that count for availability, by result (success, error, timeout); without the caller's own mistakes, cancellations, ping, server/discover and subscriptions/listen.";
+    SliDuration = "sli_request_duration_seconds", Kind::Histogram(SLI_SECONDS),
+        "Duration of answered tool calls that did not wait for the client; every latency threshold is a bound.";
+    SliQuality = "sli_quality_score", Kind::Gauge,
+        "Percent of a tool's checked answers in the window that were sound; absent without one.";
+    SliBudget = "sli_error_budget_remaining_percent", Kind::Gauge,
+        "Percent of the error budget that is left as this process counts it; negative beyond, absent when idle. Fleets: use the recorded series.";
+    SloEvents = "mcp_proxy_slo_events_total", Kind::Counter,
+        "Events of each objective by verdict (good, bad); excluded requests are no events.";
+    QualityFindings = "mcp_proxy_quality_findings_total", Kind::Counter,
+        "Answers of tools that were not sound, by the first thing found (tool_error, malformed, empty, schema, reported_failure).";
+    QualityUnchecked = "mcp_proxy_quality_unchecked_total", Kind::Counter,
+        "Answers of tools that are no quality event because they could not be judged, by reason.";
+    ComputeSeconds = "mcp_compute_seconds_total", Kind::FloatCounter,
+        "Seconds that the server was busy with calls of a tool, without those that waited for the client.";
+    CostUsd = "mcp_cost_usd_total", Kind::FloatCounter,
+        "Estimated cost of tool calls in US dollars by the configured prices, by resource type.";
+    RequestCost = "mcp_request_cost_usd", Kind::Gauge,
+        "Estimated cost of one call in US dollars, mean of the last 5 minutes; absent without a call.";
+    ConfigReloads = "mcp_proxy_config_reloads_total", Kind::Counter,
+        "Readings of the changed configuration file while running, by result (success, failure).";
+    StateSaves = "mcp_proxy_state_saves_total", Kind::Counter,
+        "Attempts to save the state of error budgets, by result (success, failure).";
     BuildInfo = "mcp_proxy_build_info", Kind::Gauge,
         "The version of this proxy; always 1.";
     ProcessCpu = "process_cpu_seconds_total", Kind::FloatCounter,

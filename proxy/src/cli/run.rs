@@ -1,22 +1,18 @@
-//! The command line: built from the table of settings, so that `--help` is complete by construction.
+//! `mcp-tap run`: built from the table of settings, so that `--help` is complete by construction.
 
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgMatches, Command};
 
+use super::{EXIT_USAGE, config_argument, config_file};
 use crate::config::keys::{self, Key};
+use crate::{app, config};
 
-/// The flag and variable that name the configuration file.
-const CONFIG: &str = "config";
-const CONFIG_VARIABLE: &str = "MCP_TAP_CONFIG";
-
-const ABOUT: &str =
-    "Shows what an unmodified MCP server does: per-tool metrics, outcomes and faults, and traces.";
-const RUN_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP";
-const RUN_LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\n\n\
+const ABOUT: &str = "Stand in front of an MCP server that speaks HTTP";
+const LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\n\n\
     Clients connect to the listen address instead of the server's; every byte is passed on unchanged, but for trace \
     context where traces are on. What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.";
-const RUN_AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
+const AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
     MCP_TAP_RESPONSE_TIMEOUT=30s) or as a key of the YAML file (response_timeout: 30s). A flag goes before a \
     variable, a variable before the file.\n\n\
     Traces also obey the standard variables of OpenTelemetry, below all of these: OTEL_SDK_DISABLED, \
@@ -29,28 +25,25 @@ const RUN_AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<
     and not used.\n\nExit status: 0 after a drain, 1 when it cannot start or is ended at once, 64 for a \
     wrong command line or configuration.\n\nExample:\n  mcp-tap run --upstream http://127.0.0.1:3001";
 
-/// The whole command line.
-#[must_use]
-pub fn command() -> Command {
-    let version = env!("CARGO_PKG_VERSION");
-    let config = Arg::new(CONFIG)
-        .long(CONFIG)
-        .value_name("FILE")
-        .value_parser(value_parser!(PathBuf))
-        .value_hint(ValueHint::FilePath)
-        .help(format!("YAML file with settings [env: {CONFIG_VARIABLE}]"));
-    let run = Command::new("run")
-        .about(RUN_ABOUT)
-        .long_about(RUN_LONG_ABOUT)
-        .after_help(RUN_AFTER)
-        .arg(config)
-        .args(keys::ALL.iter().map(|key| argument(key)));
-    Command::new("mcp-tap")
-        .version(version)
+/// The command.
+pub(super) fn command() -> Command {
+    Command::new("run")
         .about(ABOUT)
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(run)
+        .long_about(LONG_ABOUT)
+        .after_help(AFTER)
+        .arg(config_argument())
+        .args(keys::ALL.iter().map(|key| argument(key)))
+}
+
+/// Runs the sidecar.
+pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
+    match config::load(flags(matches), config_file(matches).as_deref()) {
+        Ok(loaded) => app::run(loaded),
+        Err(problems) => {
+            app::complain(&format_args!("{problems}"));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
 }
 
 /// Values are taken as text: they are checked together with those of the other sources, so that one run tells all
@@ -71,16 +64,8 @@ fn argument(key: &Key) -> Arg {
 }
 
 /// The flags that were given to `run`.
-pub fn flags(run: &ArgMatches) -> impl Iterator<Item = (&'static Key, String)> {
+fn flags(run: &ArgMatches) -> impl Iterator<Item = (&'static Key, String)> {
     keys::ALL.iter().filter_map(|key| Some((*key, run.get_one::<String>(key.name)?.clone())))
-}
-
-/// The configuration file: by flag, else by variable.
-#[must_use]
-pub fn config_file(run: &ArgMatches) -> Option<PathBuf> {
-    run.get_one::<PathBuf>(CONFIG)
-        .cloned()
-        .or_else(|| std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from))
 }
 
 #[cfg(test)]
@@ -88,17 +73,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn command_line_is_consistent() {
-        command().debug_assert();
-    }
-
-    #[test]
     fn every_setting_is_a_flag_of_run() {
         for key in keys::ALL {
             let flag = format!("--{}", key.flag());
-            let matches = command().get_matches_from(["mcp-tap", "run", &flag, "x"]);
-            let run = matches.subcommand_matches("run").expect("run was given");
-            let given: Vec<_> = flags(run).map(|(key, text)| (key.name, text)).collect();
+            let matches = command().get_matches_from(["run", &flag, "x"]);
+            let given: Vec<_> = flags(&matches).map(|(key, text)| (key.name, text)).collect();
             assert_eq!(given, [(key.name, "x".to_owned())]);
         }
     }
