@@ -87,9 +87,13 @@ impl Objective {
     /// The verdict of availability and latency on a request that ended; quality takes another look ([`Objective::sound`]).
     #[must_use]
     pub fn verdict(&self, sample: &Sample<'_>) -> Verdict {
-        if !self.selects(sample.tool) {
-            return Verdict::Excluded;
-        }
+        if self.selects(sample.tool) { self.judge(sample) } else { Verdict::Excluded }
+    }
+
+    /// [`Objective::verdict`] of a request of which it is known that [`Objective::selects`] takes it in: no names are
+    /// compared, which is for the traffic path.
+    #[must_use]
+    pub fn judge(&self, sample: &Sample<'_>) -> Verdict {
         let verdict = self.outcomes.verdict(sample.outcome);
         match self.sli {
             Sli::Availability => verdict,
