@@ -19,6 +19,7 @@ const LISTING: &str = "no such page; there are:
 GET /metrics
 GET /operations?limit=1…512
 GET /catalogue
+GET /slo
 GET /livez
 GET /readyz
 POST /drain
@@ -30,6 +31,7 @@ pub(super) fn respond<B>(state: &AdminState, request: &Request<B>) -> Answer {
         "/metrics" => metrics,
         "/operations" => operations,
         "/catalogue" => catalogue,
+        "/slo" => slo,
         "/livez" => |_, _| answer(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => ready,
         // Browsers name the page that posts; no page has a say in this process' life.
@@ -90,6 +92,10 @@ fn limit(query: &str) -> Result<usize, &str> {
 
 fn catalogue<B>(state: &AdminState, _: &Request<B>) -> Answer {
     json(&state.telemetry.catalogue(clock::now(), clock::wall()))
+}
+
+fn slo<B>(state: &AdminState, _: &Request<B>) -> Answer {
+    json(&state.telemetry.slo(clock::now(), clock::wall()))
 }
 
 fn ready<B>(state: &AdminState, _: &Request<B>) -> Answer {

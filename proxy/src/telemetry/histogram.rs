@@ -1,5 +1,6 @@
 //! A histogram with fixed bounds, in atomics, with one exemplar per bucket.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub struct Exemplar {
 /// before its sum.
 #[derive(Debug)]
 pub struct BucketHistogram {
-    bounds: &'static [f64],
+    bounds: Cow<'static, [f64]>,
     /// One more than there are bounds: the last is `+Inf`.
     buckets: Box<[AtomicU64]>,
     exemplars: Box<[ArcSwapOption<Exemplar>]>,
@@ -36,7 +37,8 @@ pub struct BucketHistogram {
 impl BucketHistogram {
     /// An empty histogram; `bounds` rise strictly and leave out `+Inf`.
     #[must_use]
-    pub fn new(bounds: &'static [f64]) -> Self {
+    pub fn new(bounds: impl Into<Cow<'static, [f64]>>) -> Self {
+        let bounds = bounds.into();
         let places = 0..=bounds.len();
         Self {
             bounds,
@@ -61,8 +63,8 @@ impl BucketHistogram {
 
     /// Upper bounds, `+Inf` left out.
     #[must_use]
-    pub fn bounds(&self) -> &'static [f64] {
-        self.bounds
+    pub fn bounds(&self) -> &[f64] {
+        &self.bounds
     }
 
     /// What was recorded so far.
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_value_on_a_bound_belongs_to_its_bucket() {
-        let histogram = BucketHistogram::new(&[1.0, 2.0]);
+        let histogram = BucketHistogram::new(&[1.0, 2.0][..]);
         for value in [0.0, 1.0, 1.5, 2.0, 2.1, f64::INFINITY, f64::NAN] {
             histogram.observe(value);
         }
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_last_exemplar_of_a_bucket_stays() {
-        let histogram = BucketHistogram::new(&[1.0]);
+        let histogram = BucketHistogram::new(&[1.0][..]);
         let first = Exemplar { trace_id: [1; 16], span_id: [2; 8], value: 0.5, at: Duration::from_secs(7) };
         let second = Exemplar { value: 0.7, ..first };
         histogram.observe_traced(first);
@@ -134,7 +136,7 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_between_threads() {
-        let histogram = BucketHistogram::new(&[1.0]);
+        let histogram = BucketHistogram::new(&[1.0][..]);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..10_000).for_each(|_| histogram.observe(0.5)));

@@ -48,6 +48,12 @@ impl<T> Names<T> {
         self.table.pin().get(name).cloned()
     }
 
+    /// Visits what is kept, that of the others too.
+    pub(super) fn visit(&self, mut visit: impl FnMut(&T)) {
+        visit(&self.other);
+        self.table.pin().values().for_each(|known| visit(known));
+    }
+
     /// What the names without a place share.
     pub(super) fn other(&self) -> &Arc<T> {
         &self.other

@@ -24,6 +24,7 @@ use super::labels::{ClientLabel, Clients, Names, OTHER, Table, table};
 use super::names::{Metric, label};
 use super::registry::Registry;
 use super::rolling::RollingSummary;
+use super::sli::{ToolCost, thresholds};
 
 /// Kinds of data that tool calls move; the label `data_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub(super) struct ToolMetrics {
     repeated: OnceLock<Counter>,
     /// `mcp_server_operation_duration_seconds` of calls without an error, which most are.
     faultless: OnceLock<Arc<BucketHistogram>>,
+    /// What its calls cost.
+    pub cost: ToolCost,
 }
 
 impl ToolMetrics {
@@ -97,7 +100,20 @@ impl ToolMetrics {
             interim: Default::default(),
             repeated: OnceLock::new(),
             faultless: OnceLock::new(),
+            cost: ToolCost::default(),
         }
+    }
+
+    /// The label value.
+    #[must_use]
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Distinct per tool, from [`OTHER_PLACE`] up to the number of tools with a label.
+    #[must_use]
+    pub(super) fn place(&self) -> usize {
+        self.place
     }
 
     /// The configured weight of its calls, if any.
@@ -144,7 +160,7 @@ pub(super) struct PromptLabel {
 }
 
 /// Place of [`OTHER`] in tables of tools and prompts; those with a name follow.
-const OTHER_PLACE: usize = 1;
+pub(super) const OTHER_PLACE: usize = 1;
 
 /// Every handle there is.
 #[derive(Debug)]
@@ -183,7 +199,7 @@ impl Metrics {
     /// No tool, prompt or client is known yet; what needs no label stands at 0.
     #[must_use]
     pub(super) fn new(settings: Settings, start: Instant) -> Self {
-        let registry = Registry::new(start);
+        let registry = Registry::with_thresholds(start, thresholds(&settings.plan));
         registry.gauge(Metric::BuildInfo, &[(label::VERSION, &settings.version)]).set(1.0);
         Self {
             tools: Names::new(ToolMetrics::new(OTHER, OTHER_PLACE, None)),

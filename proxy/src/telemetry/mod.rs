@@ -24,6 +24,8 @@
 //! - `mcp_server_operation_duration_seconds` has every request and notification to the server but
 //!   `subscriptions/listen`, seen from the server (otel-mcp.md §4). It leaves out `mcp.protocol.version` and
 //!   `network.*`, which hardly differ within one sidecar and would multiply the series.
+//! - `sli_requests_total` has one for each good or bad event of availability by the default outcomes; an objective's
+//!   `mcp_proxy_slo_events_total` has its good and bad events, and nothing of what is excluded (sli/).
 
 mod backlog;
 mod catalogue;
@@ -46,6 +48,7 @@ mod registry;
 mod rolling;
 mod server_info;
 mod server_view;
+mod sli;
 mod tokens;
 pub mod traces;
 mod values;
@@ -56,6 +59,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::clock;
+use crate::slo::Plan;
 
 pub use catalogue::{Change, Part};
 pub use client_type::ClientType;
@@ -65,6 +69,7 @@ pub use labels::{ClientIdMode, OTHER};
 pub use operations::{OperationView, RECENT};
 pub use registry::{Cell, Registry};
 pub use rolling::RollingSummary;
+pub use sli::{Restored, StateError};
 pub use values::FloatCell;
 pub use views::{CatalogueView, ChangeView, ToolView};
 
@@ -91,6 +96,12 @@ pub struct Settings {
     pub max_series: usize,
     /// Weight of all calls of a tool, in place of that of their arguments.
     pub complexity: BTreeMap<String, Complexity>,
+    /// The objectives at the start; [`Telemetry::reload`] replaces them.
+    pub plan: Arc<Plan>,
+    /// What calls cost at the start.
+    pub prices: cost::Prices,
+    /// What of answers is judged at the start.
+    pub quality: quality::Settings,
 }
 
 impl Default for Settings {
@@ -106,6 +117,9 @@ impl Default for Settings {
             max_clients: 100,
             max_series: 10_000,
             complexity: BTreeMap::new(),
+            plan: Arc::default(),
+            prices: cost::Prices::default(),
+            quality: quality::Settings::default(),
         }
     }
 }
@@ -124,23 +138,25 @@ struct Inner {
     server: server_info::ServerInfo,
     /// Names of the catalogue, for traffic to look up.
     listed: labels::Names<()>,
+    sli: sli::Sli,
     /// Taken by upkeep and readers only, never by traffic.
     desk: Mutex<Desk>,
 }
 
 /// What only upkeep and readers touch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Desk {
     catalogue: catalogue::Catalogue,
     recent: VecDeque<operations::Recent>,
     server: server_info::Shown,
+    books: sli::Books,
 }
 
 impl Telemetry {
     /// Nothing happened yet, and no traces will be made. `start` is the moment from which windows are counted.
     #[must_use]
     pub fn new(settings: Settings, start: Instant) -> Self {
-        Self::with(metrics::Metrics::new(settings, start), None)
+        Self::with(metrics::Metrics::new(settings, start), None, start)
     }
 
     /// The same with traces: what is kept waits in [`Telemetry::queue`].
@@ -149,10 +165,18 @@ impl Telemetry {
         let metrics = metrics::Metrics::new(settings, start);
         let moment = traces::Moment { now: clock::now(), wall: clock::wall() };
         let tracer = traces::Tracer::new(traces, start, moment, metrics.registry());
-        Self::with(metrics, Some(tracer))
+        Self::with(metrics, Some(tracer), start)
     }
 
-    fn with(metrics: metrics::Metrics, tracer: Option<traces::Tracer>) -> Self {
+    fn with(metrics: metrics::Metrics, tracer: Option<traces::Tracer>, start: Instant) -> Self {
+        let moment = traces::Moment { now: clock::now(), wall: clock::wall() };
+        let (sli, books) = sli::new(&metrics, start, moment.wall_at(start));
+        let desk = Desk {
+            catalogue: catalogue::Catalogue::default(),
+            recent: VecDeque::default(),
+            server: server_info::Shown::default(),
+            books,
+        };
         Self(Arc::new(Inner {
             metrics,
             backlog: backlog::Backlog::default(),
@@ -160,7 +184,8 @@ impl Telemetry {
             tracer,
             server: server_info::ServerInfo::default(),
             listed: labels::Names::new(()),
-            desk: Mutex::default(),
+            sli,
+            desk: Mutex::new(desk),
         }))
     }
 
@@ -174,6 +199,7 @@ impl Telemetry {
     pub fn upkeep(&self, now: Instant) {
         let mut desk = self.desk(now);
         self.0.ring.drain_into(&mut desk.recent);
+        self.0.show_sli(&mut desk.books, now);
         self.0.metrics.registry().expire(now);
         if let Some(tracer) = &self.0.tracer {
             tracer.set_clock(traces::Moment { now, wall: clock::wall() });
@@ -183,7 +209,7 @@ impl Telemetry {
     /// All metrics in the format that an `Accept` header asks for, with its content type.
     #[must_use]
     pub fn render(&self, accept: Option<&str>, now: Instant) -> (&'static str, String) {
-        drop(self.desk(now));
+        self.0.show_sli(&mut self.desk(now).books, now);
         process::refresh(self.0.metrics.registry());
         let format = export::accept::negotiate(accept);
         let server = &self.0.metrics.settings().server_name;
@@ -201,6 +227,7 @@ impl Telemetry {
     fn desk(&self, now: Instant) -> MutexGuard<'_, Desk> {
         let mut desk = self.0.desk.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.work_off(&mut desk, now);
+        desk.books.settle(self.0.sli.time(now));
         desk
     }
 }

@@ -79,6 +79,7 @@ impl Inner {
                 if let Some(tool) = &tool {
                     self.record_call(tool, &operation, &seconds);
                 }
+                self.record_sli(tool.as_deref(), &operation, &seconds);
                 self.record_operation_duration(tool.as_deref(), &operation, &seconds);
             }
             Direction::ToClient => self.record_server_request(&operation),
@@ -294,8 +295,9 @@ impl Inner {
 }
 
 /// The duration of an operation, and the span that shows it.
-struct Seconds {
-    value: f64,
+pub(super) struct Seconds {
+    /// In seconds.
+    pub value: f64,
     exemplar: Option<Arc<Exemplar>>,
 }
 
@@ -304,7 +306,8 @@ impl Seconds {
         Self { value: operation.duration().as_secs_f64(), exemplar: exemplar.map(Arc::new) }
     }
 
-    fn observe(&self, histogram: &BucketHistogram) {
+    /// Adds it to a histogram.
+    pub(super) fn observe(&self, histogram: &BucketHistogram) {
         match &self.exemplar {
             Some(exemplar) => histogram.observe_traced(Arc::clone(exemplar)),
             None => histogram.observe(self.value),

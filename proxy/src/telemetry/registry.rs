@@ -38,6 +38,8 @@ type Series = papaya::HashMap<Box<str>, Cell, foldhash::fast::RandomState>;
 #[derive(Debug)]
 pub struct Registry {
     start: Instant,
+    /// Bounds of `sli_request_duration_seconds`: those of the table, and the thresholds of objectives.
+    sli_bounds: Box<[f64]>,
     families: Box<[Series]>,
 }
 
@@ -45,12 +47,27 @@ impl Registry {
     /// No series yet. Windows of summaries are counted from `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { start, families: Metric::ALL.iter().map(|_| Series::default()).collect() }
+        Self::with_thresholds(start, [])
+    }
+
+    /// The same with these bounds more in `sli_request_duration_seconds`.
+    #[must_use]
+    pub fn with_thresholds(start: Instant, thresholds: impl IntoIterator<Item = f64>) -> Self {
+        let sli_bounds = sli_bounds(thresholds);
+        Self { start, sli_bounds, families: Metric::ALL.iter().map(|_| Series::default()).collect() }
     }
 
     /// The counter of this label set.
     pub fn counter(&self, metric: Metric, labels: &[(&str, &str)]) -> Counter {
         self.register_counter(&key(metric, labels), &METADATA)
+    }
+
+    /// The counter of this label set as the number itself, for those who read it back.
+    pub fn count(&self, metric: Metric, labels: &[(&str, &str)]) -> Arc<AtomicU64> {
+        match self.cell(metric, label_text(labels.iter().copied())) {
+            Cell::Counter(cell) => cell,
+            _ => Arc::default(),
+        }
     }
 
     /// The gauge of this label set.
@@ -63,7 +80,7 @@ impl Registry {
     pub fn histogram(&self, metric: Metric, labels: &[(&str, &str)]) -> Arc<BucketHistogram> {
         match self.cell(metric, label_text(labels.iter().copied())) {
             Cell::Histogram(histogram) => histogram,
-            _ => Arc::new(BucketHistogram::new(&[])),
+            _ => Arc::new(BucketHistogram::new(&[][..])),
         }
     }
 
@@ -83,8 +100,13 @@ impl Registry {
         }
     }
 
-    /// Removes one gauge: what it told is no longer so. Counters stay for good, since a kept handle would count into
-    /// the void.
+    /// Removes one counter. Only for series that nobody writes any more: a kept handle counts into the void.
+    pub fn remove_count(&self, metric: Metric, labels: &[(&str, &str)]) -> bool {
+        metric.kind() == Kind::Counter
+            && self.series(metric).pin().remove(&*label_text(labels.iter().copied())).is_some()
+    }
+
+    /// Removes one gauge: what it told is no longer so. Counters stay for good but for [`Registry::remove_count`].
     pub fn remove_gauge(&self, metric: Metric, labels: &[(&str, &str)]) -> bool {
         metric.kind() == Kind::Gauge
             && self.series(metric).pin().remove(&*label_text(labels.iter().copied())).is_some()
@@ -136,6 +158,9 @@ impl Registry {
             Kind::Counter => Cell::Counter(Arc::default()),
             Kind::FloatCounter => Cell::FloatCounter(Arc::default()),
             Kind::Gauge => Cell::Gauge(Arc::default()),
+            Kind::Histogram(_) if metric == Metric::SliDuration => {
+                Cell::Histogram(Arc::new(BucketHistogram::new(self.sli_bounds.to_vec())))
+            }
             Kind::Histogram(bounds) => Cell::Histogram(Arc::new(BucketHistogram::new(bounds))),
             Kind::Summary => Cell::Summary(Arc::new(RollingSummary::new(self.start))),
         }
@@ -184,6 +209,19 @@ fn key(metric: Metric, labels: &[(&str, &str)]) -> Key {
         .map(|(name, value)| metrics::Label::new((*name).to_owned(), (*value).to_owned()))
         .collect();
     Key::from_parts(metric.name(), labels)
+}
+
+/// Each bound once, rising.
+fn sli_bounds(thresholds: impl IntoIterator<Item = f64>) -> Box<[f64]> {
+    let table = match Metric::SliDuration.kind() {
+        Kind::Histogram(bounds) => bounds,
+        _ => &[],
+    };
+    let thresholds = thresholds.into_iter().filter(|bound| bound.is_finite() && *bound > 0.0);
+    let mut bounds: Vec<_> = table.iter().copied().chain(thresholds).collect();
+    bounds.sort_unstable_by(f64::total_cmp);
+    bounds.dedup();
+    bounds.into_boxed_slice()
 }
 
 /// Labels as they stand in an exposition, by name: `a="1",b="2"`.

@@ -1,0 +1,202 @@
+//! Service levels: what traffic counts for them, and how they are handed to the engine (`crate::slo`).
+//!
+//! ```text
+//!   traffic ─► Sli ─► outcome ─► objectives: verdicts ─► atomic counters (mcp_proxy_slo_events_total)
+//!               └──► spend: seconds and dollars                │
+//!   upkeep, scrapes, GET /slo ─► Books ◄───── increments ──────┘
+//!                                 └─► slo::Engine ─► reports, gauges, state
+//! ```
+//!
+//! The objectives and prices that hold are one value behind an atomic pointer: a reload swaps it, and a request that
+//! ends meanwhile counts by the old or the new one, into the same counters where the name is the same.
+
+mod books;
+mod engine;
+mod objectives;
+mod outcome;
+mod spend;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use metrics::Counter;
+
+use crate::exchange::event::{Operation, OperationKind};
+use crate::fault::Fault;
+use crate::protocol::message::Content;
+use crate::protocol::outcome::{CallResult, Ending};
+use crate::slo::{self, Outcome, Outcomes, Plan, Report, Sample, Time, Verdict};
+
+use super::cost::{Prices, Usage};
+use super::histogram::BucketHistogram;
+use super::metrics::{Metrics, ToolMetrics};
+use super::names::{Metric, label};
+use super::recorder::Seconds;
+use super::{Inner, Telemetry, quality, tokens};
+
+use self::objectives::Active;
+
+pub(super) use self::books::Books;
+pub use self::engine::{Restored, StateError};
+pub(super) use self::spend::ToolCost;
+
+/// What a count of `sli_requests_total` is under, in the order of its handles.
+const RESULTS: [CallResult; 3] = [CallResult::Success, CallResult::Error, CallResult::Timeout];
+
+/// What traffic needs.
+#[derive(Debug)]
+pub(super) struct Sli {
+    active: ArcSwap<Active>,
+    requests: [Counter; RESULTS.len()],
+    durations: Arc<BucketHistogram>,
+    start: Instant,
+    /// What the wall clock showed at `start`.
+    start_time: Time,
+}
+
+/// Thresholds of latency objectives, in seconds.
+pub(super) fn thresholds(plan: &Plan) -> impl Iterator<Item = f64> {
+    plan.objectives.iter().filter_map(|objective| match objective.sli {
+        slo::Sli::Latency { threshold } => Some(threshold.as_secs_f64()),
+        _ => None,
+    })
+}
+
+/// What traffic needs, and what upkeep does. The series of all objectives stand at 0.
+pub(super) fn new(metrics: &Metrics, start: Instant, wall: SystemTime) -> (Sli, Books) {
+    let registry = metrics.registry();
+    let settings = metrics.settings();
+    let server = settings.server_name.as_str();
+    let active = Active::new(&settings.plan, settings.prices.clone(), server, settings.max_tools, registry);
+    let start_time = Time(unix_ms(wall));
+    let books = Books::new(Arc::clone(&settings.plan), server, &active, start_time);
+    let sli = Sli {
+        active: ArcSwap::from_pointee(active),
+        requests: RESULTS
+            .map(|result| registry.counter(Metric::SliRequests, &[(label::RESULT, result.as_str())])),
+        durations: registry.histogram(Metric::SliDuration, &[]),
+        start,
+        start_time,
+    };
+    (sli, books)
+}
+
+impl Sli {
+    /// An instant as the engine takes it.
+    pub(super) fn time(&self, at: Instant) -> Time {
+        let passed = at.saturating_duration_since(self.start).as_millis();
+        Time(self.start_time.0.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)))
+    }
+
+    /// Counts an answer that was judged for the objectives of quality; `sound` says what looking at a success found.
+    /// Off the traffic path: tools are compared by name.
+    #[expect(dead_code, reason = "quality judges answers")]
+    pub(super) fn judged(&self, tool: &str, outcome: Outcome, sound: bool) {
+        self.active.load().judged(tool, outcome, sound);
+    }
+
+    fn count_request(&self, outcome: Outcome, ending: &Ending) {
+        let result = match Outcomes::default().verdict(outcome) {
+            Verdict::Good => CallResult::Success,
+            Verdict::Bad if ending.result() == Some(CallResult::Timeout) => CallResult::Timeout,
+            Verdict::Bad => CallResult::Error,
+            Verdict::Excluded => return,
+        };
+        self.requests[result as usize].increment(1);
+    }
+}
+
+impl Inner {
+    /// Counts an operation that ended for the service levels; takes no lock and keeps nothing.
+    pub(super) fn record_sli(&self, tool: Option<&ToolMetrics>, operation: &Operation, seconds: &Seconds) {
+        let Some(outcome) = outcome::of_event(operation) else { return };
+        let name = operation.tool();
+        let sample = Sample {
+            tool: name,
+            outcome,
+            duration: operation.duration(),
+            waited_for_client: operation.waited_for_client,
+        };
+        self.sli.count_request(outcome, &operation.ending);
+        let active = self.sli.active.load();
+        let (Some(tool), Some(name)) = (tool, name) else { return active.count(None, &sample) };
+        let for_tool = active.for_tool(tool, name);
+        active.count(Some(&for_tool), &sample);
+        if !operation.waited_for_client && is_answered(&operation.ending) {
+            seconds.observe(&self.sli.durations);
+        }
+        let usage = usage(operation, seconds);
+        tool.cost.add(self.metrics.registry(), tool.name(), usage.seconds, for_tool.rates.cost(&usage));
+    }
+
+    /// Sets the gauges of service levels.
+    pub(super) fn show_sli(&self, books: &mut Books, now: Instant) {
+        books.show(&self.metrics, self.sli.time(now));
+    }
+}
+
+/// Whether the server answered what was asked: an error that is the caller's own mistake tells nothing of the tool.
+fn is_answered(ending: &Ending) -> bool {
+    match ending {
+        Ending::Success | Ending::ToolError => true,
+        Ending::RpcError { .. } => ending.fault() != Some(Fault::Caller),
+        _ => false,
+    }
+}
+
+/// What a call used. Where the client was waited for, nobody knows how long the server was busy.
+fn usage(operation: &Operation, seconds: &Seconds) -> Usage {
+    let content = &operation.content;
+    // The end of a task may be seen without its result.
+    let unseen = operation.kind == OperationKind::Task && *content == Content::default();
+    let answered = matches!(operation.ending, Ending::Success | Ending::ToolError) && !unseen;
+    let elements = content.text + content.image + content.audio + content.resource + content.other;
+    Usage {
+        seconds: if operation.waited_for_client { 0.0 } else { seconds.value },
+        bytes: elements + content.structured.unwrap_or(0),
+        tokens: if answered { tokens::of_result(content) } else { 0 },
+    }
+}
+
+fn unix_ms(wall: SystemTime) -> u64 {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Telemetry {
+    /// How the objectives stand as this process counts. `now` and `wall` are the same moment on both clocks.
+    #[must_use]
+    pub fn slo(&self, now: Instant, wall: SystemTime) -> Report {
+        let report = self.desk(now).books.report(self.0.sli.time(now));
+        Report { unix_ms: unix_ms(wall), ..report }
+    }
+
+    /// Goes on with other objectives and prices. Objectives of the same name go on with their counts.
+    /// Bounds of histograms stay those of the start.
+    pub fn reload(&self, plan: Arc<Plan>, prices: Prices, quality: quality::Settings, now: Instant) {
+        // Whoever judges answers takes its settings here.
+        drop(quality);
+        let settings = self.0.metrics.settings();
+        let registry = self.0.metrics.registry();
+        let mut desk = self.desk(now);
+        let active = Active::new(&plan, prices, &settings.server_name, settings.max_tools, registry);
+        desk.books.reload(plan, &active, registry, self.0.sli.time(now));
+        self.0.sli.active.store(Arc::new(active));
+        self.0.show_sli(&mut desk.books, now);
+    }
+
+    /// The state of all budgets as bytes, for [`Telemetry::slo_restore`] of a later process.
+    #[must_use]
+    pub fn slo_save(&self, now: Instant) -> Vec<u8> {
+        self.desk(now).books.save(self.0.sli.time(now))
+    }
+
+    /// Takes in the state of an earlier process; what was counted since the start of this one is added to it.
+    ///
+    /// # Errors
+    /// What is wrong with the state; nothing is changed then.
+    pub fn slo_restore(&self, bytes: &[u8], now: Instant) -> Result<Restored, StateError> {
+        self.desk(now).books.restore(bytes, self.0.sli.time(now))
+    }
+}
