@@ -4,7 +4,7 @@ use super::*;
 use crate::fault::TransportFailure;
 use crate::protocol::outcome::Interim;
 
-fn endings() -> Vec<Ending> {
+pub(super) fn endings() -> Vec<Ending> {
     let mut endings = vec![
         Ending::Success,
         Ending::ToolError,

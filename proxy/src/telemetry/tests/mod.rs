@@ -5,6 +5,8 @@ mod drift;
 mod exposition;
 mod ledger;
 mod recording;
+mod service_levels;
+mod spending;
 mod traced;
 
 use std::collections::BTreeMap;
