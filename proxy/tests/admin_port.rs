@@ -64,6 +64,7 @@ async fn each_path_answers_with_its_status_and_type() {
         ("GET /operations?limit=5", 200, "application/json"),
         ("GET /operations?limit=x", 400, text),
         ("GET /catalogue", 200, "application/json"),
+        ("GET /slo", 200, "application/json"),
         ("GET /livez", 200, text),
         ("GET /readyz", 200, text),
         ("POST /drain", 202, text),
@@ -80,6 +81,10 @@ async fn each_path_answers_with_its_status_and_type() {
     assert_eq!(operations, r#"{"operations":[]}"#);
     let (_, catalogue) = admin.ask("GET /catalogue HTTP/1.1").await;
     assert_eq!(catalogue, r#"{"known":false,"tokens":0,"tools":[],"changes":[]}"#);
+    let (_, slo) = admin.ask("GET /slo HTTP/1.1").await;
+    let report: mcp_tap::slo::Report = serde_json::from_str(&slo).expect("a report");
+    assert_eq!((report.source.as_str(), report.objectives.len()), ("process", 3));
+    assert!(slo.contains(r#""remaining":null"#), "nothing happened yet: {slo}");
 }
 
 #[tokio::test]

@@ -69,7 +69,6 @@ pub use labels::{ClientIdMode, OTHER};
 pub use operations::{OperationView, RECENT};
 pub use registry::{Cell, Registry};
 pub use rolling::RollingSummary;
-pub use sli::{Restored, StateError};
 pub use values::FloatCell;
 pub use views::{CatalogueView, ChangeView, ToolView};
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::slo::plan::MAX_OBJECTIVES;
-use crate::slo::{Plan, Report, Time};
+use crate::slo::{Engine, Plan, Report, Restored, StateError, Time};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names::{Metric, label};
 use crate::telemetry::registry::Registry;
 
-use super::engine::{Engine, Restored, StateError};
 use super::objectives::{Active, Counts};
 use super::spend::Spending;
 

@@ -11,7 +11,6 @@
 //! ends meanwhile counts by the old or the new one, into the same counters where the name is the same.
 
 mod books;
-mod engine;
 mod objectives;
 mod outcome;
 mod spend;
@@ -26,7 +25,7 @@ use crate::exchange::event::{Operation, OperationKind};
 use crate::fault::Fault;
 use crate::protocol::message::Content;
 use crate::protocol::outcome::{CallResult, Ending};
-use crate::slo::{self, Outcome, Outcomes, Plan, Report, Sample, Time, Verdict};
+use crate::slo::{self, Outcome, Outcomes, Plan, Report, Restored, Sample, StateError, Time, Verdict};
 
 use super::cost::{Prices, Usage};
 use super::histogram::BucketHistogram;
@@ -38,7 +37,6 @@ use super::{Inner, Telemetry, quality, tokens};
 use self::objectives::Active;
 
 pub(super) use self::books::Books;
-pub use self::engine::{Restored, StateError};
 pub(super) use self::spend::ToolCost;
 
 /// What a count of `sli_requests_total` is under, in the order of its handles.
@@ -91,7 +89,7 @@ impl Sli {
 
     /// Counts an answer that was judged for the objectives of quality; `sound` says what looking at a success found.
     /// Off the traffic path: tools are compared by name.
-    #[expect(dead_code, reason = "quality judges answers")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "telemetry/quality judges answers"))]
     pub(super) fn judged(&self, tool: &str, outcome: Outcome, sound: bool) {
         self.active.load().judged(tool, outcome, sound);
     }

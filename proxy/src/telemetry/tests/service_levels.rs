@@ -342,3 +342,27 @@ fn what_was_saved_is_there_after_a_restart() {
     assert_eq!(report.objectives[0].budget.events.good, 1.0);
     assert_eq!(other.events("availability"), (0.0, 0.0), "counters are of this process");
 }
+
+#[test]
+fn judged_answers_count_for_quality_alone() {
+    let quality = |name: &str, tools: &[&str]| Objective { sli: Sli::Quality, ..of_tools(name, tools) };
+    let none = Outcomes::default().with(Outcome::ToolError, Verdict::Excluded);
+    let bench = Bench::planned(vec![
+        quality("all", &[]),
+        quality("some", &["get_*"]),
+        Objective { outcomes: none, ..quality("results", &[]) },
+        objective("availability", Sli::Availability),
+    ]);
+    for (tool, outcome, sound) in [
+        ("get_pods", Outcome::Success, true),
+        ("search", Outcome::Success, false),
+        ("get_pods", Outcome::ToolError, false),
+        ("get_pods", Outcome::Timeout, false),
+    ] {
+        bench.telemetry.0.sli.judged(tool, outcome, sound);
+    }
+    assert_eq!(bench.events("all"), (1.0, 2.0));
+    assert_eq!(bench.events("some"), (1.0, 1.0));
+    assert_eq!(bench.events("results"), (1.0, 1.0));
+    assert_eq!(bench.events("availability"), (0.0, 0.0));
+}

@@ -12,10 +12,11 @@ use crate::telemetry::traces::{Decision, Ended, Kept, QueueLimits};
 const OPEN: Option<&str> = Some("application/openmetrics-text;version=1.0.0");
 
 /// The histograms that show spans.
-const SHOWING: [&str; 3] = [
+const SHOWING: [&str; 4] = [
     "mcp_tool_duration_seconds",
     "tool_response_distribution_seconds",
     "mcp_server_operation_duration_seconds",
+    "sli_request_duration_seconds",
 ];
 
 impl Bench {
