@@ -35,7 +35,9 @@ fn scan<'a>(
     let mut messages = Vec::new();
     for chunk in chunks {
         scanner.feed(chunk, &mut |message| messages.push(message));
-        let wanted = captures.arguments.saturating_add(captures.result);
+        let wanted = [captures.arguments, captures.result, captures.structured, captures.text]
+            .into_iter()
+            .fold(0_usize, usize::saturating_add);
         assert!(scanner.held() <= (SMALL_CAPTURES + limits::TOOLS).saturating_add(wanted));
     }
     let document = scanner.finish();
@@ -43,11 +45,13 @@ fn scan<'a>(
     (messages, document)
 }
 
-const ALL: Captures = Captures { arguments: usize::MAX, result: usize::MAX };
+const ALL: Captures =
+    Captures { arguments: usize::MAX, result: usize::MAX, structured: usize::MAX, text: usize::MAX };
 
 /// Captures so small that many values do not fit.
 fn captures() -> impl Strategy<Value = Captures> {
-    (0_usize..60, 0_usize..200).prop_map(|(arguments, result)| Captures { arguments, result })
+    (0_usize..60, 0_usize..200, 0_usize..60, 0_usize..30)
+        .prop_map(|(arguments, result, structured, text)| Captures { arguments, result, structured, text })
 }
 
 /// Whatever is written at these places, is written where it may be.
@@ -93,11 +97,14 @@ proptest! {
         let (some, _) = scan(pieces(text.as_bytes(), &cuts), u64::MAX, captures);
         let fits = |length: usize, limit: usize| limit > 0 && length <= limit;
         for (mut message, kept) in all.into_iter().zip(some) {
-            message.captured = message.captured.map(|both| *both).and_then(|Captured { arguments, result }| {
-                let arguments = arguments.filter(|text| fits(text.len(), captures.arguments));
-                let result = result.filter(|text| fits(text.len(), captures.result));
-                let is_kept = arguments.is_some() || result.is_some();
-                is_kept.then(|| Box::new(Captured { arguments, result }))
+            message.captured = message.captured.and_then(|all| {
+                let some = Captured {
+                    arguments: all.arguments.filter(|text| fits(text.len(), captures.arguments)),
+                    result: all.result.filter(|text| fits(text.len(), captures.result)),
+                    structured: all.structured.filter(|text| fits(text.len(), captures.structured)),
+                    text: all.text.filter(|text| fits(text.len(), captures.text)),
+                };
+                (some != Captured::default()).then(|| Box::new(some))
             });
             prop_assert_eq!(message, kept, "{}", text);
         }
@@ -146,7 +153,8 @@ proptest! {
         scanner.keep_captures(keep);
         for chunk in pieces(&bytes, &cuts) {
             scanner.feed(chunk, &mut |_| {});
-            prop_assert!(scanner.held() <= SMALL_CAPTURES + captures.arguments + captures.result);
+            let Captures { arguments, result, structured, text } = captures;
+            prop_assert!(scanner.held() <= SMALL_CAPTURES + arguments + result + structured + text);
         }
         scanner.finish();
         let mut decoder = SseDecoder::new();

@@ -159,6 +159,9 @@ fn content_is_measured_by_type() {
     let size = |at: usize| elements[at].len() as u64;
     let expected = Content {
         items: 7,
+        listed: true,
+        malformed: true,
+        hollow: false,
         text: size(0),
         image: size(1),
         audio: size(2),
@@ -169,7 +172,93 @@ fn content_is_measured_by_type() {
         readable: 4 + 4,
     };
     assert_eq!(answer.content, expected);
-    assert_eq!(result(r#""content":{"type":"text"}"#).content, Content::default());
+    let odd = Content { malformed: true, ..Content::default() };
+    assert_eq!(result(r#""content":{"type":"text"}"#).content, odd);
+}
+
+#[test]
+fn elements_without_what_their_type_must_have_are_malformed() {
+    let sound = [
+        r#"{"type":"text","text":""}"#,
+        r#"{"text":5,"type":"text","text":"a"}"#,
+        r#"{"type":"image","data":"AAAA","mimeType":"image/png"}"#,
+        r#"{"type":"audio","mimeType":"audio/wav","data":""}"#,
+        r#"{"type":"resource","resource":{"uri":"a:b","text":""}}"#,
+        r#"{"type":"resource_link","uri":"a:b","name":"b"}"#,
+    ];
+    let malformed = [
+        r#"{"type":"text"}"#,
+        r#"{"type":"text","text":null}"#,
+        r#"{"type":"text","text":"a","text":5}"#,
+        r#"{"type":"image","data":"AAAA"}"#,
+        r#"{"type":"image","mimeType":"image/png","data":[]}"#,
+        r#"{"type":"audio","data":"AAAA","mimeType":5}"#,
+        r#"{"type":"resource","resource":"a:b"}"#,
+        r#"{"type":"resource"}"#,
+        r#"{"type":"resource_link","uri":"a:b"}"#,
+        r#"{"type":"resource_link","name":"b","uri":{}}"#,
+        r#"{"type":"hologram","text":"a"}"#,
+        r#"{"text":"a"}"#,
+        r#""a""#,
+        "null",
+    ];
+    for (elements, expected) in [(&sound[..], false), (&malformed[..], true)] {
+        for element in elements {
+            for content in [format!("[{element}]"), format!(r#"[{}, {element},{}]"#, sound[0], sound[0])] {
+                let facts = result(&format!(r#""content":{content}"#)).content;
+                assert_eq!((facts.listed, facts.malformed), (true, expected), "{content}");
+            }
+        }
+    }
+    for (members, listed, malformed) in [
+        (r#""content":[]"#, true, false),
+        (r#""content":null"#, false, true),
+        (r#""content":"a""#, false, true),
+        (r#""a":1"#, false, false),
+        (r#""content":5,"content":[]"#, true, false),
+        (r#""content":[],"content":5"#, false, true),
+    ] {
+        let facts = result(members).content;
+        assert_eq!((facts.listed, facts.malformed), (listed, malformed), "{members}");
+    }
+}
+
+#[test]
+fn structured_content_without_content_is_hollow() {
+    for (value, hollow) in [
+        ("{}", true),
+        ("[]", true),
+        (r#""""#, true),
+        ("42", false),
+        ("null", false),
+        (r#"{"a":1}"#, false),
+        (r#"{}, "structuredContent":{"a":1}"#, false),
+    ] {
+        let facts = result(&format!(r#""structuredContent":{value},"content":1,"content":[]"#)).content;
+        assert_eq!((facts.hollow, facts.structured.is_some()), (hollow, true), "{value}");
+    }
+}
+
+#[test]
+fn structured_content_and_the_first_text_are_kept_on_demand() {
+    let text = r#"{"id":1,"result":{"content":[{"text":17,"text":"a\"b"},{"text":"c"}],"structuredContent":{"a" : [1]}}}"#;
+    let run = |structured, text_limit| {
+        let mut scanner = Scanner::new(u64::MAX);
+        scanner.capture(Captures { structured, text: text_limit, ..Captures::NONE });
+        let mut kept = Vec::new();
+        for chunk in text.as_bytes().chunks(3) {
+            scanner.feed(chunk, &mut |message| {
+                kept.push(message.captured.map(|kept| *kept).unwrap_or_default())
+            });
+        }
+        let kept = kept.remove(0);
+        [kept.structured, kept.text].map(|text| text.map(|text| String::from_utf8_lossy(&text).into_owned()))
+    };
+    let both = [Some(r#"{"a" : [1]}"#.to_owned()), Some(r#""a\"b""#.to_owned())];
+    assert_eq!(run(11, 6), both);
+    assert_eq!(run(10, 6), [None, both[1].clone()]);
+    assert_eq!(run(11, 5), [both[0].clone(), None]);
+    assert_eq!(run(0, 0), [None, None]);
 }
 
 #[test]
@@ -463,16 +552,24 @@ fn payload_is_kept_up_to_the_limit_and_only_on_demand() {
     let nothing = [None; 6];
     let cases = [
         (Captures::default(), false, nothing),
-        (Captures { arguments: arguments.len(), result: result.len() }, false, all),
-        (Captures { arguments: arguments.len(), result: 0 }, false, [all[0], None, None, None, None, None]),
-        (Captures { arguments: 0, result: result.len() }, false, [None, None, None, all[3], None, all[5]]),
+        (Captures { arguments: arguments.len(), result: result.len(), ..Captures::NONE }, false, all),
         (
-            Captures { arguments: arguments.len() - 1, result: 2 },
+            Captures { arguments: arguments.len(), result: 0, ..Captures::NONE },
+            false,
+            [all[0], None, None, None, None, None],
+        ),
+        (
+            Captures { arguments: 0, result: result.len(), ..Captures::NONE },
+            false,
+            [None, None, None, all[3], None, all[5]],
+        ),
+        (
+            Captures { arguments: arguments.len() - 1, result: 2, ..Captures::NONE },
             false,
             [None, None, None, None, None, all[5]],
         ),
-        (Captures { arguments: 1, result: 1 }, false, nothing),
-        (Captures { arguments: 100, result: 100 }, true, nothing),
+        (Captures { arguments: 1, result: 1, ..Captures::NONE }, false, nothing),
+        (Captures { arguments: 100, result: 100, ..Captures::NONE }, true, nothing),
     ];
     for (captures, late, expected) in cases {
         for size in [1, 7, 30] {
@@ -486,7 +583,7 @@ fn payload_is_kept_up_to_the_limit_and_only_on_demand() {
 #[test]
 fn unfinished_message_leaves_nothing_to_the_next() {
     let mut scanner = Scanner::new(u64::MAX);
-    scanner.capture(Captures { arguments: 100, result: 100 });
+    scanner.capture(Captures { arguments: 100, result: 100, ..Captures::NONE });
     let mut messages = Vec::new();
     for text in
         [r#"{"id":5,"result":{"isError":true,"tools":[1"#, r#"{"id":5,"params":{"name":"a\u"#, r#"{"id":5,x"#]

@@ -148,7 +148,11 @@ mod tests {
 
     /// A call that failed after 20 ms, with all that must not be shown.
     fn call(method: &str, name: &str, start: Instant) -> Operation {
-        let captured = Captured { arguments: Some((*b"canary").into()), result: Some((*b"canary").into()) };
+        let captured = Captured {
+            arguments: Some((*b"canary").into()),
+            result: Some((*b"canary").into()),
+            ..Captured::default()
+        };
         let trace = Trace {
             trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes(),
             span_id: [0x11; 8],

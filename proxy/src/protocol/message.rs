@@ -61,7 +61,7 @@ impl Message {
     /// Bytes of raw JSON text that it holds.
     #[must_use]
     pub fn held(&self) -> usize {
-        let captured = self.captured.as_ref().map_or([&None, &None], |held| [&held.arguments, &held.result]);
+        let captured = self.captured.iter().flat_map(|held| held.parts());
         [&self.answer.tools].into_iter().chain(captured).flatten().map(|text| text.len()).sum()
     }
 }
@@ -73,6 +73,16 @@ pub struct Captured {
     pub arguments: Option<Box<[u8]>>,
     /// `result`.
     pub result: Option<Box<[u8]>>,
+    /// `result.structuredContent`.
+    pub structured: Option<Box<[u8]>>,
+    /// `text` of the first element of `result.content`.
+    pub text: Option<Box<[u8]>>,
+}
+
+impl Captured {
+    fn parts(&self) -> [&Option<Box<[u8]>>; 4] {
+        [&self.arguments, &self.result, &self.structured, &self.text]
+    }
 }
 
 /// What a message is (mcp-wire.md §2). `method` decides first (if it is a string), then `error` (if it is not `null`),
@@ -243,6 +253,13 @@ impl ResultType {
 pub struct Content {
     /// Number of elements of `content`.
     pub items: u32,
+    /// Whether `content` is there and an array.
+    pub listed: bool,
+    /// `content` is no array, or one of its elements is none that MCP knows: not an object, of no known type, or without
+    /// a member that its type must have (mcp-wire.md §14), as far as it is of the right form.
+    pub malformed: bool,
+    /// `structuredContent` is `{}`, `[]` or `""`, with nothing between its brackets or quotes.
+    pub hollow: bool,
     /// Bytes of `text` elements.
     pub text: u64,
     /// Bytes of `image` elements.

@@ -76,7 +76,15 @@ const TASK: Context =
     &[("taskId", Kind::Text), ("status", Kind::Text), ("ttl", Kind::Number), ("ttlMs", Kind::Number)];
 const INNER_RESULT: Context = &[("isError", Kind::Word)];
 const ERROR: Context = &[("code", Kind::Number)];
-const ELEMENT: Context = &[("type", Kind::Text), ("text", Kind::Text), ("resource", Kind::Object(RESOURCE))];
+const ELEMENT: Context = &[
+    ("type", Kind::Text),
+    ("text", Kind::Text),
+    ("resource", Kind::Object(RESOURCE)),
+    ("data", Kind::Text),
+    ("mimeType", Kind::Text),
+    ("uri", Kind::Text),
+    ("name", Kind::Text),
+];
 const RESOURCE: Context = &[("text", Kind::Text)];
 
 /// The text of one document.

@@ -187,9 +187,21 @@ fn message(raw: &str, whole: &str, batched: bool) -> Message {
             .and_then(|params| params.get("arguments"))
             .map(|both| both.raw.as_bytes().into()),
         result: root.get("result").map(|both| both.raw.as_bytes().into()),
+        structured: root.get("result").and_then(|result| kept(result.get("structuredContent")?)),
+        text: root.get("result").and_then(|result| kept(first_element(&result)?.get("text")?)),
     };
     let captured = Some(captured).filter(|captured| *captured != Captured::default()).map(Box::new);
     Message { kind, id, method, params, answer, size, findings, batched, places, captured }
+}
+
+fn kept(both: Both<'_>) -> Option<Box<[u8]>> {
+    Some(both.raw.as_bytes().into())
+}
+
+fn first_element<'a>(result: &Both<'a>) -> Option<Both<'a>> {
+    let content = result.get("content").filter(|content| content.value.is_array())?;
+    let elements: Vec<&RawValue> = serde_json::from_str(content.raw).expect("an array");
+    elements.first().map(|element| Both::new(element.get()))
 }
 
 /// Where a part of the text stands in it.
@@ -283,7 +295,9 @@ fn depth(raw: &str) -> u32 {
 
 fn answer(both: &Both<'_>) -> Answer {
     let mut content = both.get("content").map(|content| contents(&content)).unwrap_or_default();
-    content.structured = both.get("structuredContent").map(|structured| structured.raw.len() as u64);
+    let structured = both.get("structuredContent");
+    content.structured = structured.as_ref().map(|structured| structured.raw.len() as u64);
+    content.hollow = structured.is_some_and(|structured| ["{}", "[]", "\"\""].contains(&structured.raw));
     let result_type = both.get("resultType").filter(|member| !member.value.is_null());
     let task = |both: &Both<'_>| {
         both.kept("taskId", limits::TEXT).map(|id| Task {
@@ -329,7 +343,9 @@ fn milliseconds(both: &Both<'_>, key: &str) -> Option<u64> {
 
 fn contents(both: &Both<'_>) -> Content {
     let mut content = Content::default();
-    if !both.value.is_array() {
+    content.listed = both.value.is_array();
+    content.malformed = !content.listed;
+    if !content.listed {
         return content;
     }
     let elements: Vec<&RawValue> = serde_json::from_str(both.raw).expect("an array");
@@ -340,6 +356,14 @@ fn contents(both: &Both<'_>) -> Content {
             both.get("text").filter(|text| text.value.is_string()).map_or(0, |text| text.raw.len() as u64 - 2)
         };
         content.items += 1;
+        let has = |members: &[&str]| members.iter().all(|member| element.text(member).is_some());
+        content.malformed |= !match element.text("type").as_deref() {
+            Some("text") => has(&["text"]),
+            Some("image" | "audio") => has(&["data", "mimeType"]),
+            Some("resource") => element.get("resource").is_some_and(|resource| resource.value.is_object()),
+            Some("resource_link") => has(&["uri", "name"]),
+            _ => false,
+        };
         match element.text("type").as_deref() {
             Some("text") => {
                 content.text += size;
@@ -379,7 +403,9 @@ impl Odd {
                 }
                 _ => {}
             }
-            if ["name", "version", "method"].contains(&key.as_str()) {
+            // Of an element's name only its form is read.
+            let is_kept = context.iter().all(|(key, _)| *key != "mimeType");
+            if is_kept && ["name", "version", "method"].contains(&key.as_str()) {
                 let text: Result<String, _> = serde_json::from_str(value.get());
                 self.long |= text.is_ok_and(|text| text.len() > limits::NAME);
             }

@@ -174,7 +174,7 @@ impl Core {
             if let Some(trace) = &mut draft.trace {
                 trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
                 let result = message.captured.take().filter(|_| tool).and_then(|captured| captured.result);
-                trace.keep(Captured { arguments: None, result }, &self.payload);
+                trace.keep(Captured { result, ..Captured::default() }, &self.payload);
             }
         });
         let Some(ended) = ended else { return false };

@@ -298,7 +298,7 @@ impl HttpCall {
 fn arguments_of(message: &mut Message, room: &Room) -> Captured {
     let tool = message.params.name.as_deref().filter(|_| message.method == Some(Method::ToolsCall));
     let captured = message.captured.take().filter(|_| tool.is_some_and(|tool| room.is_for(tool)));
-    Captured { arguments: captured.and_then(|captured| captured.arguments), result: None }
+    Captured { arguments: captured.and_then(|captured| captured.arguments), ..Captured::default() }
 }
 
 /// The resource that a request is about; a `uri` in the parameters of other methods is payload.

@@ -385,14 +385,14 @@ fn operation_knows_what_only_its_spans_need() {
             kind: MessageKind::Request,
             id: Some(RequestId::Number(1)),
             method: Some(method),
-            captured: Some(Box::new(Captured { arguments: Some(Box::from(*b"{}")), result: None })),
+            captured: Some(Box::new(Captured { arguments: Some(Box::from(*b"{}")), ..Captured::default() })),
             ..Message::default()
         };
         request.params.name = Some("a".into());
         request.params.uri = Some("file:///a".into());
         handle.request_message(request, at);
         handle.response_head(200, AnswerShape::Json, None, at);
-        let captured = Some(Box::new(Captured { arguments: None, result: Some(Box::from(*b"[]")) }));
+        let captured = Some(Box::new(Captured { result: Some(Box::from(*b"[]")), ..Captured::default() }));
         let id = Some(RequestId::Number(1));
         handle
             .response_message(Message { kind: MessageKind::Result, id, captured, ..Message::default() }, at);

@@ -50,7 +50,7 @@ impl Drop for Share {
 impl Trace {
     /// Keeps what there is of the payload, each part if there is room for it.
     pub(in super::super) fn keep(&mut self, captured: Captured, room: &Arc<Room>) {
-        let Captured { arguments, result } = captured;
+        let Captured { arguments, result, .. } = captured;
         for (kept, new) in [(&mut self.captured.arguments, arguments), (&mut self.captured.result, result)] {
             let Some(new) = new.filter(|new| room.take(new.len())) else { continue };
             let share = self.payload.get_or_insert_with(|| {
@@ -68,7 +68,7 @@ mod tests {
 
     fn of(arguments: usize, result: usize) -> Captured {
         let bytes = |length| (length > 0).then(|| vec![b' '; length].into());
-        Captured { arguments: bytes(arguments), result: bytes(result) }
+        Captured { arguments: bytes(arguments), result: bytes(result), ..Captured::default() }
     }
 
     #[test]

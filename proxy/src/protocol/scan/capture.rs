@@ -14,6 +14,15 @@ pub struct Captures {
     pub arguments: usize,
     /// `result`.
     pub result: usize,
+    /// `result.structuredContent`.
+    pub structured: usize,
+    /// `text` of the first element of `result.content`.
+    pub text: usize,
+}
+
+impl Captures {
+    /// Nothing.
+    pub const NONE: Self = Self { arguments: 0, result: 0, structured: 0, text: 0 };
 }
 
 /// Takes the raw JSON text of a value that is otherwise skipped, and that of `result`, whose members are read.
@@ -32,6 +41,8 @@ enum Raw {
     Arguments(Fingerprint),
     KeptArguments(Fingerprint, Kept),
     Tools(Kept),
+    Structured(Kept),
+    Text(Kept),
 }
 
 /// A text that is kept up to its limit.
@@ -78,7 +89,7 @@ impl Kept {
 
 impl Capture {
     pub(super) const fn new() -> Self {
-        Self { raw: Raw::Nothing, result: None, wanted: Captures { arguments: 0, result: 0 }, keep: true }
+        Self { raw: Raw::Nothing, result: None, wanted: Captures::NONE, keep: true }
     }
 
     /// From the next value on keeps as much of the payload.
@@ -89,7 +100,8 @@ impl Capture {
     /// A value begins in the slot, at this byte of the chunk.
     #[inline]
     pub(super) fn begin(&mut self, slot: Slot, shape: Shape, at: usize, facts: &mut Facts) {
-        if matches!(slot, Slot::Arguments | Slot::Tools | Slot::Result) {
+        if matches!(slot, Slot::Arguments | Slot::Tools | Slot::Result | Slot::Structured | Slot::ElementText)
+        {
             self.start(slot, shape, at, facts);
         }
     }
@@ -109,6 +121,12 @@ impl Capture {
                 } else {
                     facts.find(Finding::ToolsTooLarge);
                 }
+            }
+            Slot::Structured if self.wanted.structured > 0 && self.keep => {
+                self.raw = Raw::Structured(Kept::new(self.wanted.structured));
+            }
+            Slot::ElementText if self.wanted.text > 0 && self.keep && facts.answer().content.items == 0 => {
+                self.raw = Raw::Text(Kept::new(self.wanted.text));
             }
             Slot::Result if self.wanted.result > 0 && self.keep => {
                 // An earlier one of the same key may have come to its chunk's end only after its successor's key.
@@ -143,6 +161,11 @@ impl Capture {
                     facts.find(Finding::ToolsTooLarge);
                 }
             }
+            Raw::Structured(kept) | Raw::Text(kept) => {
+                if !kept.write(bytes) {
+                    self.raw = Raw::Nothing;
+                }
+            }
         }
     }
 
@@ -159,6 +182,14 @@ impl Capture {
             Raw::Nothing => return,
             Raw::Tools(kept) => {
                 facts.answer().tools = Some(kept.finish());
+                return;
+            }
+            Raw::Structured(kept) => {
+                facts.captured().get_or_insert_default().structured = Some(kept.finish());
+                return;
+            }
+            Raw::Text(kept) => {
+                facts.captured().get_or_insert_default().text = Some(kept.finish());
                 return;
             }
             Raw::Arguments(hash) => (hash, None),
@@ -213,6 +244,9 @@ impl Capture {
         if facts.answer().tools.take().is_some() || unfinished {
             facts.find(Finding::ToolsTooLarge);
         }
+        if matches!(self.raw, Raw::Structured(_) | Raw::Text(_)) {
+            self.raw = Raw::Nothing;
+        }
         self.drop_arguments();
         self.result = None;
         *facts.captured() = None;
@@ -236,7 +270,9 @@ impl Capture {
     pub(super) fn held(&self) -> usize {
         let raw = match &self.raw {
             Raw::Nothing | Raw::Arguments(_) => 0,
-            Raw::KeptArguments(_, kept) | Raw::Tools(kept) => kept.text.capacity(),
+            Raw::KeptArguments(_, kept) | Raw::Tools(kept) | Raw::Structured(kept) | Raw::Text(kept) => {
+                kept.text.capacity()
+            }
         };
         raw + self.result.as_ref().map_or(0, |result| result.kept.text.capacity())
     }

@@ -64,6 +64,8 @@ struct Element {
     kind: ElementKind,
     text: u64,
     resource_text: u64,
+    /// The members that are there in the form that MCP gives them, by [`required`].
+    members: u8,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,6 +74,7 @@ enum ElementKind {
     Image,
     Audio,
     Resource,
+    Link,
     #[default]
     Other,
 }
@@ -95,6 +98,16 @@ impl Facts {
             Slot::Error => self.has_error = true,
             Slot::Cursor => params.cursor = true,
             Slot::Element => self.element = Element::default(),
+            Slot::ElementText
+            | Slot::Resource
+            | Slot::ElementData
+            | Slot::ElementMime
+            | Slot::ElementUri
+            | Slot::ElementName => self.element.member(slot, shape),
+            Slot::Content => {
+                answer.content.listed = shape == Shape::Array;
+                answer.content.malformed = shape != Shape::Array;
+            }
             Slot::WantsTask => params.wants_task = is_object,
             Slot::ResultType => answer.result_type = Some(ResultType::Other),
             Slot::NextCursor => answer.next_cursor = shape == Shape::Text,
@@ -220,11 +233,15 @@ impl Facts {
         let text = if shape == Shape::Text { size.saturating_sub(2) } else { 0 };
         match slot {
             Slot::TraceParent | Slot::TraceState => self.place_value(slot, span),
-            Slot::Structured => content.structured = Some(size),
+            Slot::Structured => {
+                content.structured = Some(size);
+                content.hollow = shape != Shape::Scalar && size == 2;
+            }
             Slot::ElementText => self.element.text = text,
             Slot::ResourceText => self.element.resource_text = text,
             Slot::Element => {
                 content.items = content.items.saturating_add(1);
+                content.malformed |= !self.element.is_whole();
                 match self.element.kind {
                     ElementKind::Text => {
                         content.text += size;
@@ -232,7 +249,7 @@ impl Facts {
                     }
                     ElementKind::Image => content.image += size,
                     ElementKind::Audio => content.audio += size,
-                    ElementKind::Resource => {
+                    ElementKind::Resource | ElementKind::Link => {
                         content.resource += size;
                         content.readable += self.element.resource_text;
                     }
@@ -297,12 +314,28 @@ impl Facts {
             Slot::Result => {
                 let code = self.message.answer.code;
                 self.message.answer = Answer { code, ..Answer::default() };
-                self.captured().as_mut().map(|captured| captured.result.take());
+                if let Some(captured) = self.captured() {
+                    (captured.result, captured.structured, captured.text) = (None, None, None);
+                }
                 self.has_result = false;
                 self.result = ResultFacts::default();
             }
+            Slot::Content => {
+                let content = &mut self.message.answer.content;
+                let Content { structured, hollow, .. } = *content;
+                *content = Content { structured, hollow, ..Content::default() };
+                self.captured().as_mut().map(|captured| captured.text.take());
+            }
+            Slot::Structured => {
+                self.captured().as_mut().map(|captured| captured.structured.take());
+            }
             Slot::ElementType => self.element.kind = ElementKind::Other,
-            Slot::ElementText => self.element.text = 0,
+            Slot::ElementText => {
+                self.element.text = 0;
+                if self.message.answer.content.items == 0 {
+                    self.captured().as_mut().map(|captured| captured.text.take());
+                }
+            }
             Slot::Resource | Slot::ResourceText => self.element.resource_text = 0,
             _ => {
                 self.forget_in_params(slot);
@@ -358,9 +391,6 @@ impl Facts {
         match slot {
             Slot::IsError => answer.is_error = false,
             Slot::ResultState => answer.request_state = None,
-            Slot::Content => {
-                answer.content = Content { structured: answer.content.structured, ..Content::default() };
-            }
             Slot::Task => self.result.nested = TaskFacts::default(),
             Slot::FlatTaskId => self.result.flat.id = None,
             Slot::FlatStatus => self.result.flat.status = None,
@@ -482,8 +512,49 @@ impl ElementKind {
             b"text" => Self::Text,
             b"image" => Self::Image,
             b"audio" => Self::Audio,
-            b"resource" | b"resource_link" => Self::Resource,
+            b"resource" => Self::Resource,
+            b"resource_link" => Self::Link,
             _ => Self::Other,
         }
+    }
+
+    /// The members that an element of this type must have; `None` where there is no such type.
+    const fn required(self) -> Option<u8> {
+        match self {
+            Self::Text => Some(required::TEXT),
+            Self::Image | Self::Audio => Some(required::DATA | required::MIME),
+            Self::Resource => Some(required::RESOURCE),
+            Self::Link => Some(required::URI | required::NAME),
+            Self::Other => None,
+        }
+    }
+}
+
+/// Members that elements must have, one bit each.
+mod required {
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const DATA: u8 = 1 << 1;
+    pub(super) const MIME: u8 = 1 << 2;
+    pub(super) const RESOURCE: u8 = 1 << 3;
+    pub(super) const URI: u8 = 1 << 4;
+    pub(super) const NAME: u8 = 1 << 5;
+}
+
+impl Element {
+    /// A member begins; the last of equal keys counts.
+    fn member(&mut self, slot: Slot, shape: Shape) {
+        let (bit, form) = match slot {
+            Slot::ElementText => (required::TEXT, Shape::Text),
+            Slot::ElementData => (required::DATA, Shape::Text),
+            Slot::ElementMime => (required::MIME, Shape::Text),
+            Slot::ElementUri => (required::URI, Shape::Text),
+            Slot::ElementName => (required::NAME, Shape::Text),
+            _ => (required::RESOURCE, Shape::Object),
+        };
+        self.members = if shape == form { self.members | bit } else { self.members & !bit };
+    }
+
+    fn is_whole(&self) -> bool {
+        self.kind.required().is_some_and(|members| self.members & members == members)
     }
 }

@@ -124,6 +124,10 @@ pub(super) enum Slot {
     // Element, Resource
     ElementType,
     ElementText,
+    ElementData,
+    ElementMime,
+    ElementUri,
+    ElementName,
     Resource,
     ResourceText,
     // Error
@@ -149,6 +153,10 @@ impl Context {
                 b"type" => Slot::ElementType,
                 b"text" => Slot::ElementText,
                 b"resource" => Slot::Resource,
+                b"data" => Slot::ElementData,
+                b"mimeType" => Slot::ElementMime,
+                b"uri" => Slot::ElementUri,
+                b"name" => Slot::ElementName,
                 _ => Slot::Unread,
             },
             Self::ResultTask => match key {

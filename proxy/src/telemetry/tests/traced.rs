@@ -188,7 +188,7 @@ fn kept_exchange_is_queued() {
 #[test]
 fn last_operations_hold_no_payload() {
     let bench = Bench::traced(settings());
-    let captured = Captured { arguments: Some(vec![b' '; 4096].into()), result: None };
+    let captured = Captured { arguments: Some(vec![b' '; 4096].into()), ..Captured::default() };
     for ending in [Ending::Success, Ending::ToolError] {
         let trace = Trace { captured: captured.clone(), ..trace(bench.start) };
         bench.end(Operation { trace: Some(Box::new(trace)), ..bench.operation("a", ending) });

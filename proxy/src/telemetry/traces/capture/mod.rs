@@ -106,7 +106,8 @@ impl Capture {
     #[must_use]
     pub fn kept(&self) -> Captures {
         let bytes = |wanted| if wanted { self.most_raw() } else { 0 };
-        Captures { arguments: bytes(self.wants_arguments()), result: bytes(self.wants_results()) }
+        let (arguments, result) = (bytes(self.wants_arguments()), bytes(self.wants_results()));
+        Captures { arguments, result, ..Captures::NONE }
     }
 
     /// The tools of which something is shown; `None`: all. Of others nothing need be kept.
