@@ -148,6 +148,8 @@ fn operations(start: Instant, client: &Arc<Client>) -> Vec<Operation> {
         content: Content { items: 1, text: 90, readable: 60, ..Content::default() },
         waited_for_client: false,
         repeated: false,
+        chosen: false,
+        kept: None,
         trace: None,
     };
     vec![

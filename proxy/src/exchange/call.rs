@@ -12,6 +12,7 @@ use crate::protocol::outcome::Ending;
 use crate::protocol::version::Era;
 
 use super::event::{Direction, Operation};
+use super::keep::Parts;
 use super::trace;
 
 /// Where requests of one client and their answers meet when they travel on different HTTP exchanges.
@@ -83,6 +84,8 @@ pub(super) struct Facts {
     pub(super) task: Option<CompactString>,
     /// Its fingerprint in the table of recent calls.
     pub(super) repeat: Option<u64>,
+    /// What of its answer is kept, to be judged.
+    pub(super) parts: Parts,
 }
 
 impl Facts {
@@ -93,6 +96,7 @@ impl Facts {
             wants_task: message.params.wants_task,
             task: message.params.task_id.clone(),
             repeat: None,
+            parts: Parts::default(),
         }
     }
 }

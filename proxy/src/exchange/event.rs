@@ -11,6 +11,7 @@ use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
 use crate::protocol::version::{Era, Version};
 
+use super::keep::Kept;
 use super::trace::{Carrier, NotWritten, Trace};
 
 /// Something that happened and is to be recorded. Emitted once each, in the order of their instants per exchange.
@@ -114,6 +115,10 @@ pub struct Operation {
     pub waited_for_client: bool,
     /// Whether the same client made the same call with the same arguments within the last 60 s.
     pub repeated: bool,
+    /// Whether its answer is to be judged: [`Keep`](super::keep::Keep) chose this call of a tool.
+    pub chosen: bool,
+    /// What was kept of its answer for that.
+    pub kept: Option<Arc<Kept>>,
     /// What its spans need; `None` where traces are not made.
     pub trace: Option<Box<Trace>>,
 }

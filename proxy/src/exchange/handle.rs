@@ -8,6 +8,7 @@ use crate::clock;
 use crate::fault::TransportFailure;
 use crate::protocol::fingerprint::fingerprint;
 use crate::protocol::message::{Document, Message};
+use crate::protocol::scan::Captures;
 use crate::protocol::sse::SseEvent;
 
 use super::event::{EndReason, NotInspected};
@@ -75,9 +76,18 @@ impl Handle {
         self.call().trace_ids()
     }
 
-    /// The response head came; `session` is its `Mcp-Session-Id`.
-    pub fn response_head(&self, status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant) {
-        self.call().response_head(status, shape, session.map(fingerprint), at);
+    /// The response head came; `session` is its `Mcp-Session-Id`. Says what is to be kept of the messages that it brings,
+    /// beside what traces want.
+    pub fn response_head(
+        &self,
+        status: u16,
+        shape: AnswerShape,
+        session: Option<&[u8]>,
+        at: Instant,
+    ) -> Captures {
+        let mut call = self.call();
+        call.response_head(status, shape, session.map(fingerprint), at);
+        call.captures()
     }
 
     /// Bytes of the response body passed; to be told before their messages.

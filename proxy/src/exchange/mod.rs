@@ -65,6 +65,7 @@ pub mod event;
 mod handle;
 mod header;
 mod http_call;
+pub mod keep;
 mod open;
 mod recent;
 mod session;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keep::Keep;
 use super::trace;
 
 /// Every bound and every wait. Reaching a bound loses telemetry, never traffic, and is counted as
@@ -47,6 +48,8 @@ pub struct Settings {
     pub task_ttl_max: Duration,
     /// The same call within this time counts as repeated.
     pub repeat_window: Duration,
+    /// Which answers of tools are looked at; `None`: none.
+    pub keep: Option<Arc<Keep>>,
     /// How trace context is treated; `None`: nothing of it is read or written.
     pub trace: Option<trace::Settings>,
 }
@@ -72,6 +75,7 @@ impl Default for Settings {
             task_ttl: Duration::from_secs(60 * 60),
             task_ttl_max: Duration::from_secs(24 * 60 * 60),
             repeat_window: Duration::from_secs(60),
+            keep: None,
             trace: None,
         }
     }

@@ -32,7 +32,7 @@ impl Core {
                 self.expect_retry(call, message.answer.request_state, reply.at);
             }
             (_, Method::TasksGet | Method::TasksResult | Method::TasksCancel) => {
-                self.task_answer(call, operation, &message.answer, reply);
+                self.task_answer(call, operation, message, reply);
             }
             _ => {}
         }

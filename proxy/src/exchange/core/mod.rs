@@ -17,7 +17,8 @@ use crate::protocol::version::Version;
 
 use super::call::{Call, Ended, Parking, Scope, Wait};
 use super::clients::Clients;
-use super::event::{Event, NotInspected, Sink};
+use super::event::{Event, NotInspected, Operation, Sink};
+use super::keep::{Kept, Parts};
 use super::open::Open;
 use super::recent::Recent;
 use super::session::{Session, Sessions};
@@ -170,6 +171,9 @@ impl Core {
                 draft.version = message.answer.protocol_version.or(draft.version);
                 draft.session = reply.scope.and_then(Scope::session);
             }
+            if draft.chosen {
+                draft.kept = self.kept(call.facts.parts, &mut message);
+            }
             let tool = draft.tool().is_some_and(|tool| self.payload.is_for(tool));
             if let Some(trace) = &mut draft.trace {
                 trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
@@ -183,6 +187,22 @@ impl Core {
         }
         self.finish(call, ended);
         true
+    }
+
+    /// Whether the answer of a call is looked at, and what is to be kept of it.
+    pub(super) fn chooses(&self, draft: &Operation) -> (Parts, bool) {
+        let Some(keep) = &self.settings.keep else { return (Parts::default(), false) };
+        match draft.method {
+            Method::ToolsCall if keep.chooses() => (keep.parts(draft.tool().unwrap_or_default()), true),
+            // Brings the answer of some call.
+            Method::TasksResult => (keep.any_parts(), false),
+            _ => (Parts::default(), false),
+        }
+    }
+
+    /// What is kept of an answer, to be judged.
+    fn kept(&self, parts: Parts, message: &mut Message) -> Option<Arc<Kept>> {
+        self.settings.keep.as_ref()?.keep(parts, message.captured.as_mut()?)
     }
 
     fn finish(&self, call: &Arc<Call>, ended: Ended) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::message::{Answer, Params, Task, TaskStatus};
+use crate::protocol::message::{Message, Params, Task, TaskStatus};
 use crate::protocol::method::Method;
 use crate::protocol::outcome::{Ending, Interim};
 
@@ -41,7 +41,14 @@ impl Core {
         }
     }
 
-    pub(super) fn task_answer(&self, call: &Call, operation: &Operation, answer: &Answer, reply: &Reply) {
+    pub(super) fn task_answer(
+        &self,
+        call: &Call,
+        operation: &Operation,
+        message: &mut Message,
+        reply: &Reply,
+    ) {
+        let answer = &message.answer;
         let about = call.facts.task.as_deref().or(answer.task.as_ref().map(|task| task.id.as_str()));
         let Some(id) = about else { return };
         if answer.task.as_ref().and_then(|task| task.status) == Some(TaskStatus::InputRequired) {
@@ -64,6 +71,9 @@ impl Core {
             draft.content = answer.content;
             draft.first_byte = reply.first_byte;
             draft.status = reply.status;
+            if draft.chosen {
+                draft.kept = self.kept(call.facts.parts, message);
+            }
             self.end_task(draft, ending, reply.at);
         }
     }

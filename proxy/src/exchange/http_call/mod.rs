@@ -290,6 +290,8 @@ impl HttpCall {
             content: message.answer.content,
             waited_for_client: false,
             repeated: false,
+            chosen: false,
+            kept: None,
             trace: self.begin_trace(direction, message),
         }
     }

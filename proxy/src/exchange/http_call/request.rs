@@ -88,6 +88,7 @@ impl HttpCall {
         self.connection.identify(&draft.client);
         let mut facts = Facts::of(message);
         (facts.repeat, draft.repeated) = self.core.repeats(&draft, &message.params, at);
+        (facts.parts, draft.chosen) = self.core.chooses(&draft);
         let scope = self.scope_for(draft.era);
         let call = Call::new(draft, facts);
         self.core.emit(Event::OperationStarted);

@@ -7,6 +7,7 @@ use crate::fault::TransportFailure;
 use crate::protocol::message::{Document, Message, MessageKind};
 use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
+use crate::protocol::scan::Captures;
 use crate::protocol::sse::{EventName, SseEvent};
 
 use super::super::call::{Call, Facts, Scope, Wait};
@@ -47,6 +48,14 @@ impl HttpCall {
         if !head.is_success() && shape == AnswerShape::Other {
             self.settle(EndReason::Complete, at);
         }
+    }
+
+    /// What is to be kept of the messages that the response brings.
+    pub(in super::super) fn captures(&self) -> Captures {
+        let Some(keep) = &self.core.settings.keep else { return Captures::NONE };
+        let others = self.method == HttpMethod::Get || self.requests == 0;
+        let any = others.then(|| keep.any_parts());
+        keep.captures(self.calls.iter().map(|call| call.facts.parts).chain(any))
     }
 
     /// A DELETE ends the session if the server agrees; a 404 says that the server does not know it any more.

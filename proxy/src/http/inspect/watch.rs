@@ -46,7 +46,8 @@ pub(super) trait Listener: Clone + Send + 'static {
     fn request_message(&self, message: Message, at: Instant);
     fn request_end(&self, document: Document, at: Instant);
     fn request_not_inspected(&self, reason: NotInspected, at: Instant);
-    fn response_head(&self, status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant);
+    fn response_head(&self, status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant)
+    -> Captures;
     fn response_bytes(&self, at: Instant);
     fn response_message(&self, message: Message, at: Instant);
     fn response_event(&self, event: &SseEvent, document: Document, endpoint: Option<&[u8]>, at: Instant);
@@ -70,7 +71,7 @@ forward_to_handle! {
     fn request_message(message: Message, at: Instant);
     fn request_end(document: Document, at: Instant);
     fn request_not_inspected(reason: NotInspected, at: Instant);
-    fn response_head(status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant);
+    fn response_head(status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant) -> Captures;
     fn response_bytes(at: Instant);
     fn response_message(message: Message, at: Instant);
     fn response_event(event: &SseEvent, document: Document, endpoint: Option<&[u8]>, at: Instant);
@@ -106,7 +107,7 @@ pub(super) fn request<L: Listener>(
         return None;
     };
     // In requests only arguments stand, in responses only results.
-    let captures = Captures { result: 0, ..settings.captures };
+    let captures = Captures { arguments: settings.captures.arguments, ..Captures::NONE };
     match reader(parser.capturing(captures).placing(writes), head, settings) {
         Ok(reader) => Some(Box::new(RequestWatch {
             listener: listener.clone(),
@@ -136,8 +137,8 @@ pub(super) fn response<L: Listener>(
         Media::Unknown => (AnswerShape::Untyped, Media::Unknown),
         Media::Other => (AnswerShape::Other, Media::Other),
     };
-    listener.response_head(status, shape, super::head::session(head), at);
-    let captures = Captures { arguments: 0, ..settings.captures };
+    let wanted = listener.response_head(status, shape, super::head::session(head), at);
+    let captures = Captures { arguments: 0, result: settings.captures.result, ..wanted };
     match media {
         Media::Json => {
             ResponseWatch::boxed(listener, Some(Json::new(limit).capturing(captures)), head, settings, at)

@@ -84,6 +84,8 @@ impl Bench {
             content: Content::default(),
             waited_for_client: false,
             repeated: false,
+            chosen: false,
+            kept: None,
             trace: None,
         }
     }

@@ -57,8 +57,15 @@ impl Listener for Recorder {
     fn request_not_inspected(&self, reason: NotInspected, _at: Instant) {
         self.say(format!("request not inspected: {}", reason.as_str()));
     }
-    fn response_head(&self, status: u16, shape: AnswerShape, session: Option<&[u8]>, _at: Instant) {
+    fn response_head(
+        &self,
+        status: u16,
+        shape: AnswerShape,
+        session: Option<&[u8]>,
+        _at: Instant,
+    ) -> Captures {
         self.say(format!("head {status} {shape:?} {}", text(session)));
+        Captures::NONE
     }
     fn response_bytes(&self, _at: Instant) {
         self.say("bytes".into());

@@ -101,6 +101,8 @@ fn call(start: Instant) -> Operation {
         content: Content { items: 1, text: 90, readable: 60, ..Content::default() },
         waited_for_client: false,
         repeated: false,
+        chosen: false,
+        kept: None,
         trace: Some(Box::new(trace(start))),
     }
 }
