@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod log;
+mod quality;
 mod traces;
 
 use std::fmt;
@@ -113,7 +114,9 @@ impl App {
         let hold = context.as_ref().is_some_and(|context| context.propagate != Propagate::Off);
         let trace = trace::Settings { hold, memory: Arc::clone(&config.inspect.memory) };
         let payload_of = config.traces.as_ref().and_then(|traces| traces.spans.capture.tools());
-        let settings = exchange::Settings { trace: context, payload_of, ..exchange::Settings::default() };
+        let keep = Some(telemetry.keep());
+        let settings =
+            exchange::Settings { trace: context, payload_of, keep, ..exchange::Settings::default() };
         let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
         let drain_start = DrainStart::default();
         Ok(Self { config, server, admin, connector, drain, exchange, trace, telemetry, traces, drain_start })
@@ -142,6 +145,7 @@ impl App {
             return join(control);
         }
         let traces = self.traces.map(Traces::start).transpose()?;
+        let quality = quality::start(self.telemetry.clone())?;
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
         let (drain, exchange) = (self.drain.clone(), self.exchange.clone());
@@ -159,6 +163,7 @@ impl App {
         self.exchange.close(clock::now());
         self.telemetry.upkeep(clock::now());
         // Now nothing more can end; counters are served until the last spans are gone.
+        quality.stop();
         if let Some(traces) = traces {
             traces.stop(self.drain_start.flush(drain_time, clock::now()));
         }

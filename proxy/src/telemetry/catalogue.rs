@@ -21,6 +21,7 @@ use crate::exchange::event::{CataloguePage, Client};
 use crate::protocol::message::{cut, limits};
 
 use super::drift::{Fickle, MEMORY, Wordings};
+use super::quality::Declared;
 use super::tokens;
 
 /// Most tools of one listing, and most definitions kept.
@@ -121,6 +122,8 @@ struct Audience {
 pub(super) struct Learned {
     /// Tools listed on this page.
     pub names: Vec<String>,
+    /// What their definitions say about results.
+    pub declared: Vec<(String, Declared)>,
     /// Changes against what was known.
     pub changes: Vec<Change>,
     /// Tokens and tools of the listing that this page completed.
@@ -154,11 +157,12 @@ impl Catalogue {
             return learned;
         };
         open.bytes += page.tools.as_deref().map_or(0, <[u8]>::len) as u64;
-        for (name, definition) in tools {
+        for (name, definition, declared) in tools {
             self.define(&name, definition, now, &mut learned);
             if open.names.len() < MAX_TOOLS {
                 open.names.insert(name.clone());
             }
+            learned.declared.push((name.clone(), declared));
             learned.names.push(name);
         }
         if page.last && open.whole {
@@ -276,13 +280,16 @@ impl Catalogue {
 }
 
 /// Reads the array of tools; `None` when it is no array of values.
-fn parse(bytes: &[u8]) -> Option<Vec<(String, Definition)>> {
+fn parse(bytes: &[u8]) -> Option<Vec<Tool>> {
     let Tools(tools) = serde_json::from_slice(bytes).ok()?;
     Some(tools)
 }
 
 /// One tool at a time becomes a `Value`, so that a large list costs the memory of its largest tool.
-struct Tools(Vec<(String, Definition)>);
+struct Tools(Vec<Tool>);
+
+/// Its name, its definition, and what that says about results.
+type Tool = (String, Definition, Declared);
 
 impl<'de> Deserialize<'de> for Tools {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -300,7 +307,8 @@ impl<'de> Deserialize<'de> for Tools {
                 while tools.len() < MAX_TOOLS {
                     let Some(tool) = elements.next_element::<Value>()? else { return Ok(Tools(tools)) };
                     if let Some(name) = tool.get("name").and_then(Value::as_str) {
-                        tools.push((cut(name, limits::NAME).to_owned(), Definition::of(&tool)));
+                        let name = cut(name, limits::NAME).to_owned();
+                        tools.push((name, Definition::of(&tool), Declared::of(&tool)));
                     }
                 }
                 while elements.next_element::<IgnoredAny>()?.is_some() {}

@@ -138,6 +138,7 @@ struct Inner {
     /// Names of the catalogue, for traffic to look up.
     listed: labels::Names<()>,
     sli: sli::Sli,
+    quality: quality::Quality,
     /// Taken by upkeep and readers only, never by traffic.
     desk: Mutex<Desk>,
 }
@@ -149,6 +150,7 @@ struct Desk {
     recent: VecDeque<operations::Recent>,
     server: server_info::Shown,
     books: sli::Books,
+    schemas: quality::Schemas,
 }
 
 impl Telemetry {
@@ -175,7 +177,11 @@ impl Telemetry {
             recent: VecDeque::default(),
             server: server_info::Shown::default(),
             books,
+            schemas: quality::Schemas::default(),
         };
+        let settings = metrics.settings();
+        let quality =
+            quality::Quality::new(settings.quality.clone(), settings.plan.window, metrics.registry());
         Self(Arc::new(Inner {
             metrics,
             backlog: backlog::Backlog::default(),
@@ -184,6 +190,7 @@ impl Telemetry {
             server: server_info::ServerInfo::default(),
             listed: labels::Names::new(()),
             sli,
+            quality,
             desk: Mutex::new(desk),
         }))
     }
@@ -199,6 +206,7 @@ impl Telemetry {
         let mut desk = self.desk(now);
         self.0.ring.drain_into(&mut desk.recent);
         self.0.show_sli(&mut desk.books, now);
+        self.0.quality.show(&self.0.metrics, now);
         self.0.metrics.registry().expire(now);
         if let Some(tracer) = &self.0.tracer {
             tracer.set_clock(traces::Moment { now, wall: clock::wall() });
@@ -209,6 +217,7 @@ impl Telemetry {
     #[must_use]
     pub fn render(&self, accept: Option<&str>, now: Instant) -> (&'static str, String) {
         self.0.show_sli(&mut self.desk(now).books, now);
+        self.0.quality.show(&self.0.metrics, now);
         process::refresh(self.0.metrics.registry());
         let format = export::accept::negotiate(accept);
         let server = &self.0.metrics.settings().server_name;

@@ -80,6 +80,9 @@ impl Inner {
                     self.record_call(tool, &operation, &seconds);
                 }
                 self.record_sli(tool.as_deref(), &operation, &seconds);
+                if tool.is_some() {
+                    self.quality.answered(&mut operation);
+                }
                 self.record_operation_duration(tool.as_deref(), &operation, &seconds);
             }
             Direction::ToClient => self.record_server_request(&operation),
@@ -270,7 +273,15 @@ impl Inner {
 
     fn learn(&self, desk: &mut Desk, page: &CataloguePage, now: Instant) {
         let metrics = &self.metrics;
-        let learned = desk.catalogue.learn(page, now);
+        let mut learned = desk.catalogue.learn(page, now);
+        let removed: Vec<_> = learned
+            .changes
+            .iter()
+            .filter(|change| change.part == Part::Removed)
+            .map(|change| change.tool.as_str())
+            .collect();
+        let declared = std::mem::take(&mut learned.declared);
+        self.quality.learn(&mut desk.schemas, declared, &removed, &page.client, now);
         if learned.malformed {
             metrics.count_not_inspected(NotInspected::Malformed);
         }

@@ -89,7 +89,6 @@ impl Sli {
 
     /// Counts an answer that was judged for the objectives of quality; `sound` says what looking at a success found.
     /// Off the traffic path: tools are compared by name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "telemetry/quality judges answers"))]
     pub(super) fn judged(&self, tool: &str, outcome: Outcome, sound: bool) {
         self.active.load().judged(tool, outcome, sound);
     }
@@ -173,8 +172,7 @@ impl Telemetry {
     /// Goes on with other objectives and prices. Objectives of the same name go on with their counts.
     /// Bounds of histograms stay those of the start.
     pub fn reload(&self, plan: Arc<Plan>, prices: Prices, quality: quality::Settings, now: Instant) {
-        // Whoever judges answers takes its settings here.
-        drop(quality);
+        self.0.quality.configure(quality, plan.window);
         let settings = self.0.metrics.settings();
         let registry = self.0.metrics.registry();
         let mut desk = self.desk(now);
