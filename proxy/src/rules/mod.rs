@@ -1,5 +1,11 @@
 //! From the plan to what others evaluate: Prometheus rules, their tests, and dashboards. Pure and deterministic.
 
+pub mod alerts;
+pub mod duration;
+pub mod series;
+
+pub use alerts::runbook_name;
+
 /// What rules are told by configuration beyond the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

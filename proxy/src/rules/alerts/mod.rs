@@ -1,0 +1,5 @@
+//! The alerts.
+
+mod names;
+
+pub use names::*;
