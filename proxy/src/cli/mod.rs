@@ -1,6 +1,6 @@
 //! The command line: one file per command, each with its `command` (what it takes) and `execute` (what it does).
 
-#[expect(dead_code, reason = "the commands that answer on standard output follow")]
+mod dashboards;
 mod output;
 mod run;
 
@@ -24,7 +24,7 @@ const ABOUT: &str =
 type Entry = (fn() -> Command, fn(&ArgMatches) -> ExitCode);
 
 /// All commands, in the order of `--help`.
-const COMMANDS: &[Entry] = &[(run::command, run::execute)];
+const COMMANDS: &[Entry] = &[(run::command, run::execute), (dashboards::command, dashboards::execute)];
 
 /// The whole command line.
 #[must_use]

@@ -8,7 +8,8 @@ use clap::{Arg, ArgMatches, ValueHint, value_parser};
 
 use crate::app::complain;
 
-const OUTPUT: &str = "output";
+/// The name of the argument.
+pub(super) const OUTPUT: &str = "output";
 
 /// `--output FILE`.
 pub(super) fn argument() -> Arg {

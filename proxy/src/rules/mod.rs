@@ -1,6 +1,7 @@
 //! From the plan to what others evaluate: Prometheus rules, their tests, and dashboards. Pure and deterministic.
 
 pub mod alerts;
+pub mod dashboards;
 pub mod duration;
 pub mod series;
 
