@@ -50,6 +50,11 @@ lint: $(CARGO_DENY) ## Formatting, clippy, licences and bans
 parts: ## Install the third-party servers, clients and tools that the tests use (into .parts/)
 	proxy/tests/parts/install
 
+.PHONY: generate
+generate: ## Write anew what is generated and checked in below deploy/
+	cargo build --bin mcp-tap
+	"$${CARGO_TARGET_DIR:-target}/debug/mcp-tap" dashboards --output-dir deploy/grafana/dashboards
+
 .PHONY: bench
 bench: ## Compare CPU and memory with a bare proxy (release build, then about four minutes)
 	cargo build --release

@@ -8,6 +8,7 @@ pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod corpus;
+pub(crate) mod dashboards;
 pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod proxy;

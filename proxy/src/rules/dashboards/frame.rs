@@ -32,7 +32,7 @@ pub(super) fn data_source() -> Value {
 
 /// Where a panel leads to.
 pub(super) fn panel_link(title: &str, url: &str) -> Value {
-    json!({"title": title, "url": url, "targetBlank": true})
+    link("link", title, url)
 }
 
 /// Puts the rows into the dashboard.
@@ -93,7 +93,6 @@ fn variables(which: Dashboard) -> Value {
     let mut variables = vec![json!({
         "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "regex": "",
         "refresh": 1, "hide": 0, "multi": false, "includeAll": false, "skipUrlSync": false, "options": [],
-        "current": {},
     })];
     let here = Metric::BuildInfo.name();
     let fleet = "namespace=~\"$namespace\",mcp_server=~\"$mcp_server\"";
@@ -122,6 +121,13 @@ fn variable(name: &str, title: &str, query: &str) -> Value {
     })
 }
 
+fn link(kind: &str, title: &str, url: &str) -> Value {
+    json!({
+        "type": kind, "title": title, "url": url, "tags": [], "asDropdown": false, "includeVars": false,
+        "keepTime": false, "targetBlank": true, "icon": "external link", "tooltip": "",
+    })
+}
+
 /// Alerts that fire, where they fired.
 fn annotations() -> Value {
     let servers = format!("{}=~\"$mcp_server|\"", label::SERVER);
@@ -143,20 +149,18 @@ fn annotations() -> Value {
 }
 
 fn links(which: Dashboard, settings: &Settings) -> Value {
-    let mut links = vec![json!({
-        "type": "dashboards", "title": "mcp-tap", "tags": ["mcp-tap"], "asDropdown": false, "includeVars": true,
-        "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": "", "url": "",
-    })];
-    for alert in which.alerts() {
-        if let Some(url) = runbook(settings, alert) {
-            links.push(json!({
-                "type": "link", "title": format!("Runbook: {alert}"), "tags": [], "asDropdown": false,
-                "includeVars": false, "keepTime": false, "targetBlank": true, "icon": "doc",
-                "tooltip": "What to do when this alert fires", "url": url,
-            }));
-        }
-    }
-    Value::Array(links)
+    let mut others = link("dashboards", "mcp-tap", "");
+    others["tags"] = json!(["mcp-tap"]);
+    others["includeVars"] = json!(true);
+    others["keepTime"] = json!(true);
+    others["targetBlank"] = json!(false);
+    let runbooks = which.alerts().iter().filter_map(|alert| {
+        let mut link = link("link", &format!("Runbook: {alert}"), &runbook(settings, alert)?);
+        link["icon"] = json!("doc");
+        link["tooltip"] = json!("What to do when this alert fires");
+        Some(link)
+    });
+    std::iter::once(others).chain(runbooks).collect()
 }
 
 /// The address of an alert's runbook; none where only a path is configured, which leads nowhere from Grafana.

@@ -286,7 +286,7 @@ fn catalogue(settings: &Settings) -> Vec<Panel> {
     )
     .empty("no change");
     vec![
-        Panel::number("Tools", "Tools in the last complete list of each server.")
+        Panel::number("Tools in the list", "Tools in the last complete list of each server.")
             .size(6, 7)
             .ask("{{mcp_server}}", newest(Metric::CatalogueTools)),
         Panel::number(

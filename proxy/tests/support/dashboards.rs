@@ -1,0 +1,47 @@
+//! What dashboards ask, as a test asks it.
+
+use serde_json::Value;
+
+/// Panels that have nothing to show where all is well, or where nothing of the kind ever happened.
+const MAY_BE_EMPTY: &[&str] = &[
+    "Alerts, pending and firing",
+    "Tools that failed most in the shown time",
+    "Used up in",
+    "Failures by type",
+    "Failures by whose fault they are",
+    "The same call again",
+    "Changes of definitions",
+    "What was wrong with answers",
+    "Cost of one call",
+];
+
+/// Whether a panel shows nothing where all is well.
+pub(crate) fn may_be_empty(panel: &str) -> bool {
+    MAY_BE_EMPTY.contains(&panel)
+}
+
+/// Every query of a dashboard with the title of its panel; variables stand for everything.
+pub(crate) fn queries(dashboard: &Value) -> Vec<(String, String)> {
+    let panels = dashboard["panels"].as_array().into_iter().flatten();
+    panels
+        .flat_map(|panel| {
+            let title = panel["title"].as_str().unwrap_or_default();
+            let targets = panel["targets"].as_array().into_iter().flatten();
+            targets.map(move |target| (title.to_owned(), filled(target["expr"].as_str().unwrap_or_default())))
+        })
+        .collect()
+}
+
+/// A query with its variables filled in: all values of a label, ranges that fit short scrapes.
+pub(crate) fn filled(expr: &str) -> String {
+    [
+        ("$__rate_interval", "1m"),
+        ("$__range", "1h"),
+        ("$namespace", ".*"),
+        ("$mcp_server", ".*"),
+        ("$slo", ".*"),
+        ("$tool_name", ".*"),
+    ]
+    .iter()
+    .fold(expr.to_owned(), |expr, (name, value)| expr.replace(name, value))
+}
