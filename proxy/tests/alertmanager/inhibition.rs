@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::plain;
 use super::support::PATIENCE;
 use super::support::process::{Process, free_port};
-use super::support::scrape::page;
+use super::support::scrape::page_as;
 
 /// The tree of the repository on a real Alertmanager. Its receivers have no integrations, so nothing leaves the machine.
 fn start(folder: &std::path::Path) -> (Process, SocketAddr) {
@@ -54,7 +54,7 @@ fn post(address: SocketAddr, alerts: &Value) {
 
 /// Whether each alert is inhibited, by its label `case`.
 fn inhibited(address: SocketAddr) -> BTreeMap<String, bool> {
-    let alerts: Vec<Value> = serde_json::from_str(&page(address, "/api/v2/alerts")).expect("JSON");
+    let alerts: Vec<Value> = serde_json::from_str(&page_as(address, "/api/v2/alerts", "application/json")).expect("JSON");
     let case = |alert: &Value| alert["labels"]["case"].as_str().map(str::to_owned);
     let quiet = |alert: &Value| alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
     alerts.iter().filter_map(|alert| Some((case(alert)?, quiet(alert)))).collect()
