@@ -54,7 +54,8 @@ fn post(address: SocketAddr, alerts: &Value) {
 
 /// Whether each alert is inhibited, by its label `case`.
 fn inhibited(address: SocketAddr) -> BTreeMap<String, bool> {
-    let alerts: Vec<Value> = serde_json::from_str(&page_as(address, "/api/v2/alerts", "application/json")).expect("JSON");
+    let alerts: Vec<Value> =
+        serde_json::from_str(&page_as(address, "/api/v2/alerts", "application/json")).expect("JSON");
     let case = |alert: &Value| alert["labels"]["case"].as_str().map(str::to_owned);
     let quiet = |alert: &Value| alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
     alerts.iter().filter_map(|alert| Some((case(alert)?, quiet(alert)))).collect()
