@@ -44,11 +44,14 @@ const ECHO: Duration = Duration::from_millis(200);
 #[must_use]
 pub fn run(loaded: Loaded) -> ExitCode {
     log::start(loaded.config.log);
-    for variable in loaded.unknown_variables {
+    for variable in loaded.remarks.unknown_variables {
         warn!(variable, "this variable is no setting of mcp-tap");
     }
-    for remark in loaded.remarks {
+    for remark in loaded.remarks.without_effect {
         warn!("{remark}");
+    }
+    for warning in loaded.remarks.warnings {
+        warn!("{warning}");
     }
     match App::new(loaded.config).and_then(App::run) {
         Ok(()) => ExitCode::SUCCESS,

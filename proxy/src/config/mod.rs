@@ -1,6 +1,8 @@
 //! Settings: from flags, variables and one YAML file, in that order of precedence, to what the modules need.
 
+pub mod file;
 pub mod keys;
+mod near;
 pub mod problem;
 pub mod raw;
 mod resolve;
@@ -10,7 +12,7 @@ mod value;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::http::{forward, inspect, server};
 use crate::telemetry;
@@ -19,6 +21,7 @@ use crate::telemetry::export::otlp::Environment;
 use keys::Key;
 use problem::{Problem, Problems};
 use raw::RawConfig;
+use slo::{SloConfig, Warning};
 
 pub use traces::TraceConfig;
 
@@ -33,6 +36,8 @@ pub struct Config {
     pub inspect: inspect::Settings,
     /// Names and bounds of what is recorded.
     pub telemetry: telemetry::Settings,
+    /// Objectives, prices and what of answers is judged.
+    pub slo: SloConfig,
     /// What becomes of traces; `None`: there are none.
     pub traces: Option<TraceConfig>,
     /// Where the admin port listens.
@@ -64,10 +69,41 @@ pub enum LogFormat {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
+    /// The file that they were read of, if there is one.
+    pub file: Option<ReadFile>,
+    /// What is worth more than that.
+    pub remarks: Remarks,
+}
+
+/// A configuration that may lack the server: that is enough to make rules of.
+#[derive(Debug)]
+pub struct Checked {
+    /// All settings; `None` where nothing says which server.
+    pub config: Option<Config>,
+    /// What is agreed on.
+    pub slo: SloConfig,
+    /// What is worth a warning.
+    pub remarks: Remarks,
+}
+
+/// The configuration file as it was when it was read.
+#[derive(Debug, Clone)]
+pub struct ReadFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it said.
+    pub text: String,
+}
+
+/// What is no problem and worth a warning.
+#[derive(Debug, Default)]
+pub struct Remarks {
     /// Variables with our prefix that are no setting.
     pub unknown_variables: Vec<String>,
-    /// What else is set and not obeyed, as sentences.
-    pub remarks: Vec<String>,
+    /// What is set and not obeyed, as sentences.
+    pub without_effect: Vec<String>,
+    /// About objectives and their alerts.
+    pub warnings: Vec<Warning>,
 }
 
 /// Reads all sources and checks them together.
@@ -78,18 +114,46 @@ pub fn load(
     flags: impl Iterator<Item = (&'static Key, String)>,
     file: Option<&Path>,
 ) -> Result<Loaded, Problems> {
+    let (checked, file) = read(flags, file, true)?;
+    // What is missing was told as a problem.
+    let config = checked.config.ok_or_else(Problems::default)?;
+    Ok(Loaded { config, file, remarks: checked.remarks })
+}
+
+/// The same, but nothing needs to say which server.
+///
+/// # Errors
+/// All problems of all sources.
+pub fn check(
+    flags: impl Iterator<Item = (&'static Key, String)>,
+    file: Option<&Path>,
+) -> Result<Checked, Problems> {
+    read(flags, file, false).map(|(checked, _)| checked)
+}
+
+fn read(
+    flags: impl Iterator<Item = (&'static Key, String)>,
+    file: Option<&Path>,
+    with_upstream: bool,
+) -> Result<(Checked, Option<ReadFile>), Problems> {
     let mut raw = RawConfig::default();
     let mut problems = Problems::default();
     raw.add_flags(flags);
     let variables = std::env::vars_os().filter_map(|variable| readable(variable, &mut problems));
     let unknown_variables = raw.add_variables(variables);
-    if let Some(file) = file {
-        raw.add_file(file, &mut problems);
-    }
+    let file = file.and_then(|path| {
+        let text = raw.add_file(path, &mut problems)?;
+        Some(ReadFile { path: path.to_owned(), text })
+    });
+    let slo = file.as_ref().map(|file| slo::add(&file.path, &file.text, &mut problems)).unwrap_or_default();
     let (environment, remarks) = Environment::read(|name| std::env::var(name).ok());
-    let mut remarks: Vec<_> = remarks.iter().map(ToString::to_string).collect();
-    remarks.extend(traces::without_effect(&raw, &environment));
-    Ok(Loaded { config: resolve::resolve(&raw, environment, problems)?, unknown_variables, remarks })
+    let mut without_effect: Vec<_> = remarks.iter().map(ToString::to_string).collect();
+    without_effect.extend(traces::without_effect(&raw, &environment));
+    let config = resolve::resolve(&raw, slo.clone(), environment, problems, with_upstream)?;
+    let server = config.as_ref().map(|config| config.telemetry.server_name.as_str());
+    let warnings = slo::warnings(&slo, server);
+    let remarks = Remarks { unknown_variables, without_effect, warnings };
+    Ok((Checked { config, slo, remarks }, file))
 }
 
 /// A variable as text. One that is none is a problem if it is a setting, and else not ours.

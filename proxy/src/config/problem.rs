@@ -16,6 +16,12 @@ impl Problem {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
 /// All problems of one configuration, in the order in which they were found.
 #[derive(Debug, Default, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<Problem>);
@@ -31,6 +37,17 @@ impl Problems {
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
 }
 
 impl fmt::Display for Problems {
@@ -39,8 +56,8 @@ impl fmt::Display for Problems {
             1 => write!(f, "1 problem in the configuration:")?,
             n => write!(f, "{n} problems in the configuration:")?,
         }
-        for Problem { place, what } in &self.0 {
-            write!(f, "\n  {place}: {what}")?;
+        for problem in &self.0 {
+            write!(f, "\n  {problem}")?;
         }
         Ok(())
     }

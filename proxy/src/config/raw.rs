@@ -1,9 +1,7 @@
 //! Exactly what flags, environment and file said, each value with the place it came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -11,9 +9,7 @@ use serde_saphyr::Spanned;
 
 use super::keys::{self, Key};
 use super::problem::{Problem, Problems};
-
-/// Longest configuration file, in bytes.
-const LONGEST: u64 = 1 << 20;
+use super::{file, slo};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,21 +90,24 @@ impl RawConfig {
         unknown
     }
 
-    /// Takes a configuration file: a YAML mapping of keys to values. An empty file is an empty mapping.
-    pub fn add_file(&mut self, path: &Path, problems: &mut Problems) {
-        let text = match read(path) {
-            Ok(text) => text,
+    /// Takes a configuration file. Gives its text for those who read the sections of it.
+    pub fn add_file(&mut self, path: &Path, problems: &mut Problems) -> Option<String> {
+        match file::read(path) {
+            Ok(text) => {
+                self.add_text(path, &text, problems);
+                Some(text)
+            }
             Err(error) => {
                 self.unread = true;
-                return problems.push(Problem::new(path.display(), format!("cannot be read: {error}")));
+                problems.push(Problem::new(path.display(), format!("cannot be read: {error}")));
+                None
             }
-        };
-        if text.trim().is_empty() {
-            return;
         }
-        // `off` is a word here, not `false` as in YAML 1.1.
-        let options = serde_saphyr::options! { strict_booleans: true };
-        match serde_saphyr::from_str_with_options::<BTreeMap<String, Spanned<Value>>>(&text, options) {
+    }
+
+    /// Takes the text of a configuration file: a YAML mapping of keys to values. An empty one is an empty mapping.
+    fn add_text(&mut self, path: &Path, text: &str, problems: &mut Problems) {
+        match entries(text) {
             Ok(entries) => {
                 let mut entries: Vec<_> = entries.into_iter().collect();
                 entries.sort_by_key(|(_, value)| value.referenced.line());
@@ -125,12 +124,12 @@ impl RawConfig {
     }
 
     fn add_entry(&mut self, path: &Path, name: String, value: Spanned<Value>, problems: &mut Problems) {
+        if slo::SECTIONS.contains(&name.as_str()) {
+            return;
+        }
         let source = Source::File { path: path.to_owned(), line: value.referenced.line(), key: name.clone() };
         let Some(key) = keys::ALL.iter().find(|key| key.name == name) else {
-            let remedy = nearest(&name).map_or_else(
-                || "see mcp-tap run --help for the settings".to_owned(),
-                |near| format!("did you mean {near}?"),
-            );
+            let remedy = slo::unknown(&name);
             return problems.push(Problem::new(source, format!("there is no such setting; {remedy}")));
         };
         match raw_value(value.value) {
@@ -150,6 +149,31 @@ impl RawConfig {
     fn add(&mut self, key: &Key, value: RawValue, source: Source) {
         self.values.entry(key.name).or_insert((value, source));
     }
+}
+
+/// The settings of a text that differ in another one, in the order of their names; without the sections, and without
+/// those that are nothing.
+#[must_use]
+pub fn changed(before: &str, after: &str) -> Vec<String> {
+    let settings = |text| {
+        let entries = entries(text).unwrap_or_default().into_iter();
+        let entries =
+            entries.filter(|(name, entry)| !slo::SECTIONS.contains(&name.as_str()) && !entry.value.is_null());
+        entries.map(|(name, entry)| (name, entry.value)).collect::<BTreeMap<_, _>>()
+    };
+    let (before, after) = (settings(before), settings(after));
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// The top of the document.
+fn entries(text: &str) -> Result<BTreeMap<String, Spanned<Value>>, serde_saphyr::Error> {
+    if text.trim().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    // `off` is a word here, not `false` as in YAML 1.1.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options)
 }
 
 /// A YAML value as a raw one: `None` for shapes that no setting has, `Some(None)` for null.
@@ -177,39 +201,4 @@ fn scalar(value: Value) -> Option<String> {
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         _ => None,
     }
-}
-
-/// The file's text. More than [`LONGEST`] is somebody's device or log, not settings.
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 1 MiB"));
-    }
-    Ok(text)
-}
-
-/// The setting whose name differs least from what was written, if it is near enough to be meant.
-fn nearest(name: &str) -> Option<&'static str> {
-    keys::ALL
-        .iter()
-        .map(|key| (distance(name, key.name), key.name))
-        .min()
-        .filter(|(distance, near)| *distance <= 3 && 2 * distance < near.len())
-        .map(|(_, name)| name)
-}
-
-/// Edit distance of two short ASCII names.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.bytes().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }

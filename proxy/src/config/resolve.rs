@@ -9,6 +9,7 @@ use http::HeaderName;
 use super::keys::{self, Key};
 use super::problem::{Problem, Problems};
 use super::raw::{RawConfig, RawValue};
+use super::slo::SloConfig;
 use super::value::{self, Expected};
 use super::{Config, LogSettings};
 use crate::http::forward::{self, UpstreamAddress};
@@ -17,13 +18,19 @@ use crate::http::server;
 use crate::telemetry::export::otlp::Environment;
 use crate::telemetry::{self, Complexity};
 
-/// Reads every setting; gives all problems at once if there are any.
+/// Reads every setting; gives all problems at once if there are any. Nothing without problems is: nothing says which
+/// server, where that is no problem.
 pub(super) fn resolve(
     raw: &RawConfig,
+    slo: SloConfig,
     environment: Environment,
     problems: Problems,
-) -> Result<Config, Problems> {
+    with_upstream: bool,
+) -> Result<Option<Config>, Problems> {
     let mut reader = Reader { raw, problems };
+    if with_upstream {
+        reader.demand_upstream();
+    }
     let upstream = reader.upstream();
     let server = reader.server();
     let admin = reader.read(&keys::ADMIN, value::address);
@@ -38,12 +45,10 @@ pub(super) fn resolve(
     };
     let telemetry = reader.telemetry(upstream.as_ref());
     let traces = reader.traces(environment, upstream.as_ref(), &telemetry);
-    match upstream {
-        Some(upstream) if reader.problems.is_empty() => {
-            Ok(Config { server, upstream, inspect, telemetry, traces, admin, log })
-        }
-        _ => Err(reader.problems),
+    if !reader.problems.is_empty() {
+        return Err(reader.problems);
     }
+    Ok(upstream.map(|upstream| Config { server, upstream, inspect, telemetry, slo, traces, admin, log }))
 }
 
 /// Reads single settings and gathers what is wrong with them.
@@ -53,11 +58,14 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn upstream(&mut self) -> Option<forward::Settings> {
+    fn demand_upstream(&mut self) {
         if self.raw.get(&keys::UPSTREAM).is_none() && !self.raw.unread {
             let what = "is required: the URL of the MCP server, for example --upstream http://127.0.0.1:3001";
             self.problems.push(Problem::new("--upstream", what));
         }
+    }
+
+    fn upstream(&mut self) -> Option<forward::Settings> {
         let address = self.optional(&keys::UPSTREAM, value::upstream);
         let protocol = self.read(&keys::UPSTREAM_PROTOCOL, value::upstream_protocol);
         let ca_file = self.ca_file(address.as_ref());

@@ -7,6 +7,12 @@ use std::time::Duration;
 use super::*;
 use crate::http::forward::UpstreamProtocol;
 
+/// The settings of these sources, where a server is demanded.
+fn resolve(raw: &RawConfig, environment: Environment, problems: Problems) -> Result<Config, Problems> {
+    super::resolve(raw, SloConfig::default(), environment, problems, true)
+        .map(|config| config.expect("the server is known or missed"))
+}
+
 /// Settings from flags written as `name value`.
 fn from_flags(flags: &[(&Key, &str)]) -> Result<Config, Problems> {
     let mut raw = RawConfig::default();

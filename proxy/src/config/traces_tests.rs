@@ -4,8 +4,15 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use super::super::problem::Problems;
-use super::super::resolve::resolve;
+use super::super::slo::SloConfig;
+use super::super::{Config, resolve};
 use super::*;
+
+/// The settings of these sources, with a server.
+fn checked(raw: &RawConfig, environment: Environment, problems: Problems) -> Result<Config, Problems> {
+    resolve::resolve(raw, SloConfig::default(), environment, problems, true)
+        .map(|config| config.expect("the server is known or missed"))
+}
 
 /// What comes of flags and variables of OpenTelemetry; the upstream is given.
 fn check(flags: &[(&Key, &str)], variables: &[(&str, &str)]) -> Result<Option<TraceConfig>, String> {
@@ -15,7 +22,7 @@ fn check(flags: &[(&Key, &str)], variables: &[(&str, &str)]) -> Result<Option<Tr
         let key = *keys::ALL.iter().find(|known| known.name == key.name).expect("a known key");
         (key, (*text).to_owned())
     }));
-    let config = resolve(&raw, environment(variables), Problems::default());
+    let config = checked(&raw, environment(variables), Problems::default());
     config.map(|config| config.traces).map_err(|problems| problems.to_string())
 }
 
@@ -157,7 +164,7 @@ fn the_file_has_mappings_and_lists_for_what_flags_have_signs() {
     file.write_all(text.as_bytes()).expect("it is written");
     let (mut raw, mut problems) = (RawConfig::default(), Problems::default());
     raw.add_file(file.path(), &mut problems);
-    let config = resolve(&raw, Environment::default(), problems).expect("it is right");
+    let config = checked(&raw, Environment::default(), problems).expect("it is right");
     let traces = config.traces.expect("there are traces");
     let mut rules: Vec<_> = traces
         .spans

@@ -1,0 +1,185 @@
+//! Reads values of the tree and gathers what is wrong with them.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use super::raw::{Entry, Node, Value};
+use crate::config::near;
+use crate::config::problem::{Problem, Problems};
+
+/// Why a text is not what it should be: the end of the sentence that begins with it.
+pub(super) type Wrong = String;
+
+/// A value and the path to it: `slo.objectives[2].target`.
+#[derive(Debug, Clone)]
+pub(super) struct At<'a> {
+    pub(super) path: String,
+    pub(super) line: u64,
+    node: Option<&'a Node>,
+}
+
+/// A mapping of which all keys are known.
+#[derive(Debug)]
+pub(super) struct Mapping<'a> {
+    at: At<'a>,
+    entries: &'a [Entry],
+}
+
+impl<'a> Mapping<'a> {
+    /// The value of a key, unless it is nothing.
+    pub(super) fn get(&self, key: &str) -> Option<At<'a>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        if entry.node.value == Value::Null {
+            return None;
+        }
+        Some(self.child(entry))
+    }
+
+    /// The place of a key: where it is, or else where it would be.
+    pub(super) fn place(&self, key: &str) -> At<'a> {
+        let path = if self.at.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.at.path) };
+        self.get(key).unwrap_or(At { path, line: self.at.line, node: None })
+    }
+
+    /// All keys with their values.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&'a str, At<'a>)> {
+        self.entries.iter().map(|entry| (entry.key.as_str(), self.child(entry)))
+    }
+
+    fn child(&self, entry: &'a Entry) -> At<'a> {
+        let path = if self.at.path.is_empty() {
+            entry.key.clone()
+        } else {
+            format!("{}.{}", self.at.path, entry.key)
+        };
+        // What takes several lines is where its name is.
+        let line = match entry.node.value {
+            Value::List(_) | Value::Mapping(_) => entry.line,
+            Value::Null | Value::Text(_) => entry.node.line,
+        };
+        At { path, line, node: Some(&entry.node) }
+    }
+}
+
+/// Reads, and notes every problem with its place.
+pub(super) struct Reader<'a> {
+    file: &'a Path,
+    pub(super) problems: &'a mut Problems,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(file: &'a Path, problems: &'a mut Problems) -> Self {
+        Self { file, problems }
+    }
+
+    /// Notes a problem.
+    pub(super) fn wrong(&mut self, at: &At<'_>, what: impl Display) {
+        let place = format!("{}:{}: {}", self.file.display(), at.line, at.path);
+        self.problems.push(Problem::new(place, what.to_string()));
+    }
+
+    /// The whole document, whose keys are looked at by the caller.
+    pub(super) fn document<'n>(&mut self, root: &'n Node) -> Option<Mapping<'n>> {
+        self.open(At { path: String::new(), line: root.line, node: Some(root) })
+    }
+
+    /// A mapping with any keys.
+    pub(super) fn open<'n>(&mut self, at: At<'n>) -> Option<Mapping<'n>> {
+        match at.node.map(|node| &node.value) {
+            None | Some(Value::Null) => Some(Mapping { at, entries: &[] }),
+            Some(Value::Mapping(entries)) => Some(Mapping { at, entries }),
+            Some(_) => {
+                self.wrong(&at, "must be a mapping of names to values");
+                None
+            }
+        }
+    }
+
+    /// A mapping with no other keys than these.
+    pub(super) fn mapping<'n>(&mut self, at: At<'n>, known: &[&str]) -> Option<Mapping<'n>> {
+        let mapping = self.open(at)?;
+        for (key, at) in mapping.each().filter(|(key, _)| !known.contains(key)) {
+            let line =
+                mapping.entries.iter().find(|entry| entry.key == key).map_or(at.line, |entry| entry.line);
+            let remedy = near::remedy(key, known);
+            self.wrong(&At { line, ..at }, format_args!("there is no such setting; {remedy}"));
+        }
+        Some(mapping)
+    }
+
+    /// The items of a list.
+    pub(super) fn list<'n>(&mut self, at: &At<'n>) -> Option<Vec<At<'n>>> {
+        let Some(Value::List(list)) = at.node.map(|node| &node.value) else {
+            self.wrong(at, "must be a list: [a, b], or one line with a dash for each");
+            return None;
+        };
+        let item = |(place, node): (usize, &'n Node)| At {
+            path: format!("{}[{place}]", at.path),
+            line: node.line,
+            node: Some(node),
+        };
+        Some(list.iter().enumerate().map(item).collect())
+    }
+
+    /// A single value.
+    pub(super) fn text<'n>(&mut self, at: &At<'n>) -> Option<&'n str> {
+        if let Some(Value::Text(text)) = at.node.map(|node| &node.value) {
+            return Some(text);
+        }
+        self.wrong(at, "must be one value, not a list, a mapping or nothing");
+        None
+    }
+
+    /// A single value of some kind.
+    pub(super) fn value<T>(
+        &mut self,
+        at: &At<'_>,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let text = self.text(at)?;
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.wrong(at, format_args!("{text:?} {wrong}"));
+                None
+            }
+        }
+    }
+
+    /// The value of a key, if it is given and right.
+    pub(super) fn optional<T>(
+        &mut self,
+        mapping: &Mapping<'_>,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let at = mapping.get(key)?;
+        self.value(&at, parse)
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        mapping: &Mapping<'_>,
+        key: &str,
+        example: &str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        if mapping.get(key).is_none() {
+            self.wrong(&mapping.place(key), format_args!("is missing; write for example {key}: {example}"));
+            return None;
+        }
+        self.optional(mapping, key, parse)
+    }
+
+    /// The values of a list that is given under a key.
+    pub(super) fn values<T>(
+        &mut self,
+        mapping: &Mapping<'_>,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Vec<T> {
+        let items = mapping.get(key).and_then(|at| self.list(&at)).unwrap_or_default();
+        items.iter().filter_map(|at| self.value(at, &parse)).collect()
+    }
+}
