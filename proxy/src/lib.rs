@@ -35,6 +35,7 @@
 //! - [`telemetry`]: from events to metrics, to the ring of recent operations, and to spans ([`telemetry::traces`]). Every
 //!   name is in [`telemetry::names`].
 //! - [`admin`]: the admin port.
+//! - [`slo_client`]: what `mcp-tap slo` does; no traffic passes it.
 //! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the wiring; start and drain.
 //!
 //! # Threads
@@ -73,4 +74,5 @@ pub mod http;
 pub mod protocol;
 pub mod rules;
 pub mod slo;
+pub mod slo_client;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 mod dashboards;
 mod output;
 mod run;
+mod slo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +25,8 @@ const ABOUT: &str =
 type Entry = (fn() -> Command, fn(&ArgMatches) -> ExitCode);
 
 /// All commands, in the order of `--help`.
-const COMMANDS: &[Entry] = &[(run::command, run::execute), (dashboards::command, dashboards::execute)];
+const COMMANDS: &[Entry] =
+    &[(run::command, run::execute), (slo::command, slo::execute), (dashboards::command, dashboards::execute)];
 
 /// The whole command line.
 #[must_use]

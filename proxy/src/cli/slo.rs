@@ -1,0 +1,166 @@
+//! `mcp-tap slo`: how service levels stand, of one process or of a fleet.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
+
+use super::{EXIT_USAGE, config_argument, config_file, output};
+use crate::app::complain;
+use crate::config;
+use crate::slo::{Plan, Report};
+use crate::slo_client::http::{Client, Problem};
+use crate::slo_client::{self, Filter, prometheus, table};
+
+const ADMIN: &str = "admin";
+const PROMETHEUS: &str = "prometheus";
+const BEARER: &str = "bearer-token-file";
+const JSON: &str = "json";
+const CHECK: &str = "check";
+const SERVER: &str = "server";
+const SLO: &str = "slo";
+const NAMESPACE: &str = "namespace";
+
+const DEFAULT_ADMIN: &str = "http://127.0.0.1:9464";
+
+/// Something burns (`--check`).
+const EXIT_ALARMING: u8 = 2;
+
+const AFTER: &str = "Exit status: 0, 1 when nothing can be read or no objective matches, 2 with --check when an objective \
+    burns, is exhausted or has numbers that contradict each other, 64 for a wrong command line.\n\n\
+    Examples:\n  mcp-tap slo\n  mcp-tap slo --prometheus http://prometheus:9090 --server search --check";
+
+/// The command.
+pub(super) fn command() -> Command {
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    Command::new("slo")
+        .about("Show service levels, error budgets and how fast they burn")
+        .after_help(AFTER)
+        .arg(
+            text(ADMIN, "URL", "Admin port of one mcp-tap: what this process has seen")
+                .value_hint(ValueHint::Url)
+                .default_value(DEFAULT_ADMIN),
+        )
+        .arg(
+            text(
+                PROMETHEUS,
+                "URL",
+                "Prometheus with the rules of `mcp-tap rules`: what the whole fleet has seen",
+            )
+            .value_hint(ValueHint::Url),
+        )
+        .group(ArgGroup::new("source").args([ADMIN, PROMETHEUS]))
+        .arg(
+            text(BEARER, "FILE", "File with the token that proves who asks")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(ValueHint::FilePath),
+        )
+        .arg(
+            config_argument()
+                .help("YAML file with the plan of --prometheus; else the plan is what is recorded"),
+        )
+        .arg(text(SLO, "NAME", "Only objectives of this name"))
+        .arg(text(SERVER, "NAME", "Only this server"))
+        .arg(text(NAMESPACE, "NAME", "Only this namespace"))
+        .arg(switch(JSON, "Print the report as JSON"))
+        .arg(switch(CHECK, "End with status 2 when an objective asks for attention"))
+}
+
+/// Reads and shows.
+pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
+    let (report, warnings) = match read(matches) {
+        Ok(read) => read,
+        Err(problem) => {
+            complain(&format_args!("{problem}"));
+            let usage = matches!(problem, Problem::Usage(_));
+            return ExitCode::from(if usage { EXIT_USAGE } else { 1 });
+        }
+    };
+    for warning in warnings {
+        complain(&format_args!("warning: {warning}"));
+    }
+    let shown = if matches.get_flag(JSON) { json(&report) } else { table::text(&report, colours()) };
+    let printed = output::print(&shown);
+    if report.objectives.is_empty() {
+        complain(&format_args!("{}", nothing(matches)));
+        return ExitCode::FAILURE;
+    }
+    if matches.get_flag(CHECK) && slo_client::alarming(&report) {
+        return ExitCode::from(EXIT_ALARMING);
+    }
+    printed
+}
+
+fn nothing(matches: &ArgMatches) -> &'static str {
+    match () {
+        () if [SLO, SERVER, NAMESPACE].iter().any(|filter| matches.contains_id(filter)) => {
+            "no objective matches --slo, --server and --namespace"
+        }
+        () if matches.contains_id(PROMETHEUS) => {
+            "no service level is recorded there: does it load the rules of `mcp-tap rules`, and have they run?"
+        }
+        () => "no objective is about this server: see `objectives` and their `servers` in its configuration",
+    }
+}
+
+fn read(matches: &ArgMatches) -> Result<(Report, Vec<String>), Problem> {
+    let text = |name: &str| matches.get_one::<String>(name);
+    let filter = Filter {
+        namespace: text(NAMESPACE).cloned(),
+        server: text(SERVER).cloned(),
+        slo: text(SLO).cloned(),
+    };
+    let fleet = text(PROMETHEUS);
+    let plan = if fleet.is_some() { plan(matches)? } else { None };
+    let (url, remedy) = match fleet {
+        Some(url) => (url.as_str(), "is Prometheus running there? Check --prometheus"),
+        None => {
+            let url = text(ADMIN).map_or(DEFAULT_ADMIN, String::as_str);
+            (url, "is mcp-tap running, with its admin port there? Check --admin")
+        }
+    };
+    let mut client = Client::new(url, remedy)?;
+    if let Some(file) = matches.get_one::<PathBuf>(BEARER) {
+        client = client.with_bearer_file(file)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Problem::Answer {
+            url: url.to_owned(),
+            cause: error.to_string(),
+            remedy: "does the machine have open files left?".to_owned(),
+        }
+    })?;
+    runtime.block_on(async {
+        match fleet {
+            Some(_) => prometheus::report(&client, &filter, plan.as_ref()).await,
+            None => Ok((slo_client::of_process(&client, &filter).await?, Vec::new())),
+        }
+    })
+}
+
+/// The plan of the configuration, where there is one.
+fn plan(matches: &ArgMatches) -> Result<Option<Plan>, Problem> {
+    let Some(file) = config_file(matches) else { return Ok(None) };
+    let config = config::slo::load(Some(&file)).map_err(|problems| Problem::Usage(problems.to_string()))?;
+    Ok(Some(config.plan))
+}
+
+fn json(report: &Report) -> String {
+    // Reports hold finite numbers and texts only.
+    let mut text = serde_json::to_string_pretty(report).expect("a report is JSON");
+    text.push('\n');
+    text
+}
+
+/// Colours are for people at a terminal that do not mind them (no-color.org).
+fn colours() -> bool {
+    let minded = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    std::io::stdout().is_terminal() && !minded("NO_COLOR") && !dumb
+}

@@ -1,0 +1,217 @@
+//! The report for people: one line per objective, at most 100 columns wide.
+
+use crate::slo::Report;
+use crate::slo::report::{ObjectiveReport, State, Window};
+
+use super::span;
+
+/// The widest line.
+const WIDTH: usize = 100;
+const GAP: usize = 2;
+/// Room that each of the two columns of names has at least.
+const NAME: usize = 12;
+
+const COLUMNS: usize = 10;
+
+/// One line: a cell per column.
+type Row = [String; COLUMNS];
+
+/// Objectives that are shown over the same windows stand under the same heading.
+#[derive(PartialEq, Clone)]
+struct Shape {
+    shown: f64,
+    next: Option<f64>,
+    period: f64,
+}
+
+/// Writes the table; `colours` only for terminals.
+#[must_use]
+pub fn text(report: &Report, colours: bool) -> String {
+    let mut tables: Vec<(Shape, Vec<&ObjectiveReport>)> = Vec::new();
+    for objective in &report.objectives {
+        let shape = shape(objective);
+        match tables.iter_mut().find(|(known, _)| *known == shape) {
+            Some((_, rows)) => rows.push(objective),
+            None => tables.push((shape, vec![objective])),
+        }
+    }
+    let tables = tables.iter().map(|(shape, rows)| table(shape, rows, colours));
+    tables.collect::<Vec<_>>().join("\n")
+}
+
+/// Beside the shown window the next one that is much longer: six hours beside one.
+fn shape(objective: &ObjectiveReport) -> Shape {
+    let (shown, period) = (objective.window.seconds, objective.budget.events.seconds);
+    let longer = |window: &&Window| window.seconds >= shown * 4.0 && window.seconds < period;
+    let next = objective.burn.iter().filter(longer).map(|window| window.seconds).reduce(f64::min);
+    Shape { shown, next, period }
+}
+
+fn table(shape: &Shape, objectives: &[&ObjectiveReport], colours: bool) -> String {
+    let mut rows: Vec<Row> = headings(shape).into();
+    rows.extend(objectives.iter().map(|objective| row(shape, objective)));
+    let mut widths = widths(&rows);
+    fit(&mut widths);
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let state = at.checked_sub(2).map(|at| objectives[at].state);
+        text.push_str(&line(row, &widths, state.filter(|_| colours)));
+        text.push('\n');
+    }
+    text
+}
+
+fn headings(shape: &Shape) -> [Row; 2] {
+    let shown = span::text(shape.shown);
+    let next = shape.next.map(span::text).unwrap_or_default();
+    let period = format!("{} BUDGET", span::text(shape.period));
+    [
+        ["", "", "", "SLI", "BURN", "BURN", "BUDGET", "USED UP", "", ""].map(str::to_owned),
+        ["SLO", "SERVER", "TARGET", &shown, &shown, &next, "LEFT", "IN", "STATE", "HISTORY"]
+            .map(str::to_owned),
+    ]
+    .map(|mut row| {
+        if row[6] == "BUDGET" && shape.period != 2_592_000.0 {
+            row[6].clone_from(&period);
+        }
+        row
+    })
+}
+
+fn row(shape: &Shape, objective: &ObjectiveReport) -> Row {
+    let burn = |seconds: Option<f64>| {
+        let window = objective.burn.iter().find(|window| Some(window.seconds) == seconds);
+        window.and_then(|window| window.burn)
+    };
+    let shown = objective.window.burn.or_else(|| burn(Some(shape.shown)));
+    let server = match &objective.namespace {
+        Some(namespace) => format!("{namespace}/{}", objective.mcp_server),
+        None => objective.mcp_server.clone(),
+    };
+    let nothing = || "-".to_owned();
+    let period = objective.budget.events.seconds;
+    [
+        clean(&objective.slo),
+        clean(&server),
+        if objective.target.is_empty() { "?".to_owned() } else { clean(&objective.target) + "%" },
+        objective.window.sli.map_or_else(|| "idle".to_owned(), |sli| floored(sli) + "%"),
+        shown.map_or_else(nothing, short),
+        burn(shape.next).map_or_else(nothing, short),
+        objective.budget.remaining.map_or_else(nothing, left),
+        objective.budget.exhausted_in_seconds.map_or_else(nothing, span::words),
+        state(objective.state).to_owned(),
+        left((objective.budget.coverage_seconds / period).clamp(0.0, 1.0)),
+    ]
+}
+
+const fn state(state: State) -> &'static str {
+    match state {
+        State::Ok => "ok",
+        State::Burning => "burning",
+        State::Exhausted => "exhausted",
+        State::Idle => "idle",
+        State::Invalid => "invalid",
+    }
+}
+
+const fn colour(state: State) -> &'static str {
+    match state {
+        State::Ok => "\x1b[32m",
+        State::Burning => "\x1b[33m",
+        State::Exhausted | State::Invalid => "\x1b[31m",
+        State::Idle => "\x1b[2m",
+    }
+}
+
+/// A ratio in percent, never rounded up: 99.99996 % is not all.
+fn floored(ratio: f64) -> String {
+    if !ratio.is_finite() {
+        return "?".to_owned();
+    }
+    // Four decimals; what a float lacks to its decimal number is less than the part that is added.
+    let scaled = (ratio * 1e6 + 1e-4).floor();
+    trimmed(format!("{:.4}", scaled / 1e4))
+}
+
+/// A number in at most six characters: `14.4`, `1000`, `52.1k`.
+fn short(number: f64) -> String {
+    let size = number.abs();
+    match size {
+        _ if !number.is_finite() => "?".to_owned(),
+        0.0 => "0".to_owned(),
+        _ if size < 0.01 => if number < 0.0 { "-0.01" } else { "<0.01" }.to_owned(),
+        _ if size < 9.995 => trimmed(format!("{number:.2}")),
+        _ if size < 99.95 => trimmed(format!("{number:.1}")),
+        _ if size < 9999.5 => format!("{number:.0}"),
+        _ if size < 999_500.0 => format!("{:.0}k", number / 1e3),
+        _ if size < 999_500_000.0 => format!("{:.0}M", number / 1e6),
+        _ => if number < 0.0 { "<-1G" } else { ">1G" }.to_owned(),
+    }
+}
+
+/// A part in percent. What is not nothing is not shown as nothing, and what is not all not as all.
+fn left(part: f64) -> String {
+    let percent = part * 100.0;
+    let text = match percent {
+        _ if percent > 0.0 && percent < 0.1 => "<0.1".to_owned(),
+        _ if percent < 0.0 && percent > -0.1 => "-0.1".to_owned(),
+        _ if percent > 99.9 && percent < 100.0 => "99.9".to_owned(),
+        _ if percent.abs() < 100.0 => trimmed(format!("{percent:.1}")),
+        _ => short(percent),
+    };
+    text + "%"
+}
+
+/// A decimal number without the zeros at its end.
+fn trimmed(text: String) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// Names come from others: no control characters reach the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+}
+
+fn widths(rows: &[Row]) -> [usize; COLUMNS] {
+    let mut widths = [0; COLUMNS];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
+/// Makes the columns of names narrower, the wider one first, until the line fits.
+fn fit(widths: &mut [usize; COLUMNS]) {
+    let total = |widths: &[usize; COLUMNS]| widths.iter().sum::<usize>() + GAP * (COLUMNS - 1);
+    while total(widths) > WIDTH {
+        let widest = usize::from(widths[1] > widths[0]);
+        if widths[widest] <= NAME {
+            break;
+        }
+        widths[widest] -= 1;
+    }
+}
+
+fn line(row: &Row, widths: &[usize; COLUMNS], state: Option<State>) -> String {
+    const STATE: usize = 8;
+    const LEFT_ALIGNED: [usize; 3] = [0, 1, STATE];
+    let cells = row.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
+        let cell = cut(cell, *width);
+        let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+        match state {
+            Some(state) if at == STATE => format!("{}{cell}\x1b[0m{padding}", colour(state)),
+            _ if LEFT_ALIGNED.contains(&at) => cell + &padding,
+            _ => padding + &cell,
+        }
+    });
+    cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
+}
+
+fn cut(cell: &str, width: usize) -> String {
+    if cell.chars().count() <= width {
+        return cell.to_owned();
+    }
+    cell.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
