@@ -74,6 +74,12 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Whether a call costs nothing, whatever it uses.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Dollars of one call, by [`Resource`].
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> [f64; Resource::ALL.len()] {

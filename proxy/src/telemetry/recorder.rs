@@ -1,7 +1,7 @@
 //! Events to metrics: the one consumer of [`Event`].
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exchange::event::{
     CataloguePage, Direction, Event, HttpRecord, NotInspected, Operation, OperationKind, SessionRecord, Sink,
@@ -307,6 +307,8 @@ impl Inner {
 
 /// The duration of an operation, and the span that shows it.
 pub(super) struct Seconds {
+    /// The duration itself, to be compared exactly.
+    pub duration: Duration,
     /// In seconds.
     pub value: f64,
     exemplar: Option<Arc<Exemplar>>,
@@ -314,7 +316,8 @@ pub(super) struct Seconds {
 
 impl Seconds {
     fn of(operation: &Operation, exemplar: Option<Exemplar>) -> Self {
-        Self { value: operation.duration().as_secs_f64(), exemplar: exemplar.map(Arc::new) }
+        let duration = operation.duration();
+        Self { duration, value: duration.as_secs_f64(), exemplar: exemplar.map(Arc::new) }
     }
 
     /// Adds it to a histogram.

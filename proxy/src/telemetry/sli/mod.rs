@@ -25,7 +25,7 @@ use crate::exchange::event::{Operation, OperationKind};
 use crate::fault::Fault;
 use crate::protocol::message::Content;
 use crate::protocol::outcome::{CallResult, Ending};
-use crate::slo::{self, Outcome, Outcomes, Plan, Report, Restored, Sample, StateError, Time, Verdict};
+use crate::slo::{self, Outcome, Plan, Report, Restored, Sample, StateError, Time};
 
 use super::cost::{Prices, Usage};
 use super::histogram::BucketHistogram;
@@ -93,29 +93,27 @@ impl Sli {
         self.active.load().judged(tool, outcome, sound);
     }
 
-    fn count_request(&self, outcome: Outcome, ending: &Ending) {
-        let result = match Outcomes::default().verdict(outcome) {
-            Verdict::Good => CallResult::Success,
-            Verdict::Bad if ending.result() == Some(CallResult::Timeout) => CallResult::Timeout,
-            Verdict::Bad => CallResult::Error,
-            Verdict::Excluded => return,
-        };
-        self.requests[result as usize].increment(1);
+    fn count_request(&self, outcome: Outcome) {
+        if let Some(result) = result(outcome) {
+            self.requests[result as usize].increment(1);
+        }
     }
 }
 
 impl Inner {
-    /// Counts an operation that ended for the service levels; takes no lock and keeps nothing.
+    /// Counts an operation that ended for the service levels; takes no lock and keeps nothing. Not inlined: its caller
+    /// would grow so much that its own calls no longer are, which costs more.
+    #[inline(never)]
     pub(super) fn record_sli(&self, tool: Option<&ToolMetrics>, operation: &Operation, seconds: &Seconds) {
         let Some(outcome) = outcome::of_event(operation) else { return };
         let name = operation.tool();
         let sample = Sample {
             tool: name,
             outcome,
-            duration: operation.duration(),
+            duration: seconds.duration,
             waited_for_client: operation.waited_for_client,
         };
-        self.sli.count_request(outcome, &operation.ending);
+        self.sli.count_request(outcome);
         let active = self.sli.active.load();
         let (Some(tool), Some(name)) = (tool, name) else { return active.count(None, &sample) };
         let for_tool = active.for_tool(tool, name);
@@ -123,13 +121,32 @@ impl Inner {
         if !operation.waited_for_client && is_answered(&operation.ending) {
             seconds.observe(&self.sli.durations);
         }
-        let usage = usage(operation, seconds);
-        tool.cost.add(self.metrics.registry(), tool.name(), usage.seconds, for_tool.rates.cost(&usage));
+        // Where the client was waited for, nobody knows how long the server was busy.
+        let busy = if operation.waited_for_client { 0.0 } else { seconds.value };
+        let registry = self.metrics.registry();
+        tool.cost.add_time(registry, tool.name(), busy);
+        if let Some(rates) = for_tool.rates {
+            tool.cost.add_call(registry, tool.name(), rates.cost(&usage(operation, busy)));
+        }
     }
 
     /// Sets the gauges of service levels.
     pub(super) fn show_sli(&self, books: &mut Books, now: Instant) {
         books.show(&self.metrics, self.sli.time(now));
+    }
+}
+
+/// What `sli_requests_total` calls an outcome; `None` of those that are excluded by default.
+const fn result(outcome: Outcome) -> Option<CallResult> {
+    match outcome {
+        Outcome::Success => Some(CallResult::Success),
+        Outcome::Timeout => Some(CallResult::Timeout),
+        Outcome::CallerError | Outcome::Cancelled => None,
+        Outcome::ToolError
+        | Outcome::ServerError
+        | Outcome::RateLimited
+        | Outcome::TransportError
+        | Outcome::ProxyError => Some(CallResult::Error),
     }
 }
 
@@ -142,15 +159,15 @@ fn is_answered(ending: &Ending) -> bool {
     }
 }
 
-/// What a call used. Where the client was waited for, nobody knows how long the server was busy.
-fn usage(operation: &Operation, seconds: &Seconds) -> Usage {
+/// What a call used, of which the server was busy for some seconds.
+fn usage(operation: &Operation, busy: f64) -> Usage {
     let content = &operation.content;
     // The end of a task may be seen without its result.
     let unseen = operation.kind == OperationKind::Task && *content == Content::default();
     let answered = matches!(operation.ending, Ending::Success | Ending::ToolError) && !unseen;
     let elements = content.text + content.image + content.audio + content.resource + content.other;
     Usage {
-        seconds: if operation.waited_for_client { 0.0 } else { seconds.value },
+        seconds: busy,
         bytes: elements + content.structured.unwrap_or(0),
         tokens: if answered { tokens::of_result(content) } else { 0 },
     }

@@ -61,8 +61,8 @@ struct Entry {
 pub(super) struct ForTool {
     /// The objectives that its calls count for, a bit each.
     objectives: Mask,
-    /// What they cost.
-    pub rates: Rates,
+    /// What they cost; `None`: nothing.
+    pub rates: Option<Rates>,
 }
 
 /// A bit for each objective of a set.
@@ -119,8 +119,10 @@ impl Active {
 
     /// What holds for a tool; `name` is its own, whatever its label is.
     pub(super) fn for_tool(&self, tool: &ToolMetrics, name: &str) -> ForTool {
-        let resolve =
-            || ForTool { objectives: mask(&self.entries, Some(name)), rates: self.prices.rates(name) };
+        let resolve = || ForTool {
+            objectives: mask(&self.entries, Some(name)),
+            rates: Some(self.prices.rates(name)).filter(|rates| !rates.is_free()),
+        };
         match self.tools.get(tool.place()) {
             Some(known) if tool.place() != OTHER_PLACE || !self.by_name => *known.get_or_init(resolve),
             _ => resolve(),

@@ -21,25 +21,30 @@ type Usd = [f64; Resource::ALL.len()];
 /// What the calls of one tool cost so far.
 #[derive(Debug, Default)]
 pub(in crate::telemetry) struct ToolCost {
+    /// Those that have a price.
     calls: AtomicU64,
     compute: OnceLock<Arc<FloatCell>>,
     usd: [OnceLock<Arc<FloatCell>>; Resource::ALL.len()],
 }
 
 impl ToolCost {
-    /// Counts one call: seconds that the server was busy, and dollars. What costs nothing makes no series.
-    pub(super) fn add(&self, registry: &Registry, tool: &str, busy: f64, usd: Usd) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+    /// Adds seconds that the server was busy with a call.
+    pub(super) fn add_time(&self, registry: &Registry, tool: &str, busy: f64) {
         if busy > 0.0 {
             let new = || registry.float_counter(Metric::ComputeSeconds, &[(label::TOOL, tool)]);
             self.compute.get_or_init(new).add(busy);
         }
+    }
+
+    /// Counts a call that has a price. What costs nothing makes no series.
+    pub(super) fn add_call(&self, registry: &Registry, tool: &str, usd: Usd) {
         for (resource, amount) in Resource::ALL.into_iter().zip(usd) {
             if amount > 0.0 {
                 let new = || registry.float_counter(Metric::CostUsd, &labels(tool, resource));
                 self.usd[resource as usize].get_or_init(new).add(amount);
             }
         }
+        self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     fn read(&self) -> (u64, Usd) {
