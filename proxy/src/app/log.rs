@@ -189,6 +189,8 @@ mod tests {
             content: Content::default(),
             waited_for_client: false,
             repeated: false,
+            chosen: false,
+            kept: None,
             trace: Some(Box::new(trace)),
         }
     }

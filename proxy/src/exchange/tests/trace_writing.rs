@@ -405,7 +405,8 @@ fn operation_knows_what_only_its_spans_need() {
         trace.expect("an operation")
     };
     let of_tool = operations(settings.clone(), Method::ToolsCall).expect("a trace");
-    let both = Captured { arguments: Some(Box::from(*b"{}")), result: Some(Box::from(*b"[]")) };
+    let (arguments, result) = (Some(Box::from(*b"{}")), Some(Box::from(*b"[]")));
+    let both = Captured { arguments, result, ..Captured::default() };
     assert_eq!((of_tool.captured, of_tool.uri.as_deref()), (both, None));
     assert_eq!(of_tool.peer.map(|peer| peer.port), Some(Some(1234)));
     assert_eq!(of_tool.http_version, "1.1");

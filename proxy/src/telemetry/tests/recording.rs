@@ -168,6 +168,7 @@ fn sizes_tokens_and_weights_follow_the_content() {
         other: 500,
         structured: Some(600),
         readable: 81,
+        ..Content::default()
     };
     let arguments = Some(Arguments { size: 1000, depth: 2, hash: 0 });
     bench.end(Operation { content, arguments, repeated: true, ..bench.operation("a", Ending::Success) });

@@ -17,6 +17,7 @@ use crate::exchange::AnswerShape;
 use crate::exchange::event::{EndReason, NotInspected};
 use crate::fault::TransportFailure;
 use crate::protocol::message::{Document, Message, RequestId};
+use crate::protocol::scan::Captures;
 use crate::protocol::sse::SseEvent;
 
 /// Writes down what it is told. Overhead, which never is the same twice, is left out.

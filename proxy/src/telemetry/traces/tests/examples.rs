@@ -52,6 +52,8 @@ pub(in crate::telemetry) fn call() -> Kept {
         content: Content::default(),
         waited_for_client: false,
         repeated: false,
+        chosen: false,
+        kept: None,
         trace: Some(Box::new(trace())),
     };
     Kept { what: Ended::Operation(Box::new(operation)), decision: Decision::Ratio }
