@@ -152,15 +152,20 @@ fn record(iterations: u32) {
 
 /// All that this proxy adds to a call, but for HTTP itself; with the making of both heads.
 fn path(iterations: u32, client: &Client) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime needs nothing");
     let telemetry = Arc::new(Telemetry::new(telemetry::Settings::default(), clock::now()));
     let exchange = Exchange::new(exchange::Settings::default(), telemetry);
+    through(&exchange, iterations, client, RESPONSE);
+}
+
+/// The same with an exchange core and a response of one's own.
+pub(crate) fn through(exchange: &Exchange, iterations: u32, client: &Client, response: &'static str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime needs nothing");
     let layer = InspectLayer::new(exchange.clone(), inspect::Settings::default(), exchange.connection());
     let server = tower::service_fn(async |request: Request<TappedBody<Full<Bytes>>>| {
         black_box(request.into_body().collect().await.expect("a body"));
-        let response = Response::builder().header("content-type", "application/json");
+        let head = Response::builder().header("content-type", "application/json");
         Ok::<_, ForwardError>(
-            response.body(Full::new(Bytes::from_static(RESPONSE.as_bytes()))).expect("a valid head"),
+            head.body(Full::new(Bytes::from_static(response.as_bytes()))).expect("a valid head"),
         )
     });
     let mut service = layer.layer(server);

@@ -11,6 +11,7 @@
 mod call;
 mod harness;
 mod outcome;
+mod quality;
 mod traces;
 
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use harness::Case;
 
 fn cases() -> Vec<Case> {
-    [call::cases(), outcome::cases(), traces::cases()].into_iter().flatten().collect()
+    [call::cases(), outcome::cases(), quality::cases(), traces::cases()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
