@@ -3,6 +3,7 @@
 mod descriptors;
 mod log;
 mod quality;
+mod state;
 mod traces;
 
 use std::fmt;
@@ -149,6 +150,11 @@ impl App {
         }
         let traces = self.traces.map(Traces::start).transpose()?;
         let quality = quality::start(self.telemetry.clone())?;
+        // Before traffic, so that the first report already has the counts of before.
+        let server = &self.config.telemetry.server_name;
+        let state =
+            self.config.state.as_ref().map(|settings| state::start(settings, server, &self.telemetry));
+        let state = state.transpose().map_err(RunError::Thread)?;
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
         let (drain, exchange) = (self.drain.clone(), self.exchange.clone());
@@ -165,8 +171,11 @@ impl App {
         let served = self.server.run(&self.drain, worker).map_err(RunError::Thread);
         self.exchange.close(clock::now());
         self.telemetry.upkeep(clock::now());
-        // Now nothing more can end; counters are served until the last spans are gone.
+        // Now nothing more can end; counters are served until the last spans are gone. What is judged last is saved too.
         quality.stop();
+        if let Some(state) = state {
+            state.stop();
+        }
         if let Some(traces) = traces {
             traces.stop(self.drain_start.flush(drain_time, clock::now()));
         }

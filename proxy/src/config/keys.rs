@@ -134,6 +134,12 @@ keys! {
     /// Size of payload on spans.
     CAPTURE_LIMIT = "capture_limit", "SIZE", "4KiB",
         "Longest text that is shown whole; an attribute has four times as much at most.";
+    /// Where counts outlast the process.
+    STATE_DIR = "state_dir", "DIRECTORY", "",
+        "Directory in which the counts of error budgets outlast a restart; without one they start anew.";
+    /// How much of them a crash may lose.
+    STATE_INTERVAL = "state_interval", "DURATION", "10s",
+        "How often the counts of error budgets are saved; a crash loses no more than this.";
     /// Log format.
     LOG_FORMAT = "log_format", "text|json", "text",
         "Format of the log on standard error.";

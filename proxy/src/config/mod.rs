@@ -13,6 +13,7 @@ mod value;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::http::{forward, inspect, server};
 use crate::telemetry;
@@ -40,10 +41,21 @@ pub struct Config {
     pub slo: SloConfig,
     /// What becomes of traces; `None`: there are none.
     pub traces: Option<TraceConfig>,
+    /// Where counts of error budgets outlast the process; `None`: nowhere.
+    pub state: Option<StateSettings>,
     /// Where the admin port listens.
     pub admin: SocketAddr,
     /// The sidecar's own log.
     pub log: LogSettings,
+}
+
+/// Where and how often counts of error budgets are saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSettings {
+    /// The directory. It may be missing at start: volumes come late.
+    pub dir: PathBuf,
+    /// How often.
+    pub interval: Duration,
 }
 
 /// The sidecar's own log.
@@ -149,11 +161,19 @@ fn read(
     let (environment, remarks) = Environment::read(|name| std::env::var(name).ok());
     let mut without_effect: Vec<_> = remarks.iter().map(ToString::to_string).collect();
     without_effect.extend(traces::without_effect(&raw, &environment));
+    without_effect.extend(interval_without_effect(&raw));
     let config = resolve::resolve(&raw, slo.clone(), environment, problems, with_upstream)?;
     let server = config.as_ref().map(|config| config.telemetry.server_name.as_str());
     let warnings = slo::warnings(&slo, server);
     let remarks = Remarks { unknown_variables, without_effect, warnings };
     Ok((Checked { config, slo, remarks }, file))
+}
+
+/// An interval of nothing.
+fn interval_without_effect(raw: &RawConfig) -> Option<String> {
+    let (_, source) = raw.get(&keys::STATE_INTERVAL)?;
+    let saved = raw.get(&keys::STATE_DIR).is_some();
+    (!saved).then(|| format!("{source}: nothing is saved without state_dir"))
 }
 
 /// A variable as text. One that is none is a problem if it is a setting, and else not ours.

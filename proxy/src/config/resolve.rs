@@ -11,7 +11,7 @@ use super::problem::{Problem, Problems};
 use super::raw::{RawConfig, RawValue};
 use super::slo::SloConfig;
 use super::value::{self, Expected};
-use super::{Config, LogSettings};
+use super::{Config, LogSettings, StateSettings};
 use crate::http::forward::{self, UpstreamAddress};
 use crate::http::inspect::{self, Budget};
 use crate::http::server;
@@ -44,11 +44,12 @@ pub(super) fn resolve(
         level: reader.read(&keys::LOG_LEVEL, value::log_level),
     };
     let telemetry = reader.telemetry(upstream.as_ref());
+    let state = reader.state();
     let traces = reader.traces(environment, upstream.as_ref(), &telemetry);
     if !reader.problems.is_empty() {
         return Err(reader.problems);
     }
-    Ok(upstream.map(|upstream| Config { server, upstream, inspect, telemetry, slo, traces, admin, log }))
+    Ok(upstream.map(|upstream| Config { server, upstream, inspect, telemetry, slo, traces, state, admin, log }))
 }
 
 /// Reads single settings and gathers what is wrong with them.
@@ -159,6 +160,12 @@ impl Reader<'_> {
             complexity: self.complexity().into_iter().collect(),
             ..telemetry::Settings::default()
         }
+    }
+
+    fn state(&mut self) -> Option<StateSettings> {
+        let interval = self.read(&keys::STATE_INTERVAL, value::state_interval);
+        let dir = self.optional(&keys::STATE_DIR, value::directory)?;
+        Some(StateSettings { dir, interval })
     }
 
     /// `TOOL=LEVEL,...` from a flag or variable, a mapping from the file.

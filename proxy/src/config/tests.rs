@@ -185,3 +185,24 @@ fn unreadable_and_foreign_files_are_problems() {
         assert!(text.contains(&path.display().to_string()), "{text}");
     }
 }
+
+#[test]
+fn a_state_is_kept_where_a_directory_is_named() {
+    let state = |flags: &[(&Key, &str)]| {
+        let flags: Vec<_> = [UPSTREAM].iter().chain(flags).map(|(key, text)| (*key, *text)).collect();
+        from_flags(&flags).map(|config| config.state)
+    };
+    let dir = (&keys::STATE_DIR, "/not/there/yet");
+    let saved = |interval| Some(StateSettings { dir: "/not/there/yet".into(), interval });
+    assert_eq!(state(&[]).expect("right"), None);
+    assert_eq!(state(&[(&keys::STATE_INTERVAL, "1s")]).expect("right"), None);
+    assert_eq!(state(&[dir]).expect("right"), saved(Duration::from_secs(10)));
+    let often = (&keys::STATE_INTERVAL, "100ms");
+    assert_eq!(state(&[dir, often]).expect("right"), saved(Duration::from_millis(100)));
+    let wrong = state(&[(&keys::STATE_DIR, ""), (&keys::STATE_INTERVAL, "99ms")]).expect_err("wrong");
+    insta::assert_snapshot!(wrong, @r#"
+    2 problems in the configuration:
+      --state-interval: "99ms" is not a duration of 100ms or more; write a number and its unit, for example 10s
+      --state-dir: "" is not a directory; leave it out to save nothing
+    "#);
+}

@@ -57,6 +57,17 @@ pub(super) fn file(text: &str) -> Result<PathBuf, Expected> {
     if path.is_file() { Ok(path) } else { Err("a file that is there") }
 }
 
+/// A directory, whether it is there or not.
+pub(super) fn directory(text: &str) -> Result<PathBuf, Expected> {
+    if text.is_empty() { Err("a directory; leave it out to save nothing") } else { Ok(text.into()) }
+}
+
+/// How often the state is saved. Each time is a file that is written through to the disk.
+pub(super) fn state_interval(text: &str) -> Result<Duration, Expected> {
+    const EXPECTED: Expected = "a duration of 100ms or more; write a number and its unit, for example 10s";
+    duration(text).ok().filter(|interval| *interval >= Duration::from_millis(100)).ok_or(EXPECTED)
+}
+
 /// A label value: not empty, at most 128 characters, none of them a control character.
 pub(super) fn label(text: &str) -> Result<String, Expected> {
     let fits = !text.is_empty() && text.chars().count() <= 128 && !text.chars().any(char::is_control);
