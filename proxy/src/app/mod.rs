@@ -3,6 +3,7 @@
 mod descriptors;
 mod log;
 mod quality;
+mod reload;
 mod state;
 mod traces;
 
@@ -14,6 +15,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
@@ -21,7 +23,7 @@ use tracing::{info, warn};
 
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, ReadFile};
 use crate::exchange::trace::Propagate;
 use crate::exchange::{self, Exchange};
 use crate::http::drain::Drain;
@@ -33,6 +35,7 @@ use crate::http::trace::{self, TraceLayer};
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::ExportError;
 
+use self::reload::Reload;
 use self::traces::{DrainStart, Traces};
 
 /// How often expiry and the windows of telemetry are looked after.
@@ -44,6 +47,14 @@ const ECHO: Duration = Duration::from_millis(200);
 /// Runs the sidecar until it has drained.
 #[must_use]
 pub fn run(loaded: Loaded) -> ExitCode {
+    // The first thing: without a handler a SIGHUP would kill, and whoever changes the file may send one at any time.
+    let core = match Core::new() {
+        Ok(core) => core,
+        Err(reason) => {
+            complain(&format_args!("{reason}"));
+            return ExitCode::FAILURE;
+        }
+    };
     log::start(loaded.config.log);
     for variable in loaded.remarks.unknown_variables {
         warn!(variable, "this variable is no setting of mcp-tap");
@@ -54,7 +65,7 @@ pub fn run(loaded: Loaded) -> ExitCode {
     for warning in loaded.remarks.warnings {
         warn!("{warning}");
     }
-    match App::new(loaded.config).and_then(App::run) {
+    match App::new(loaded.config).and_then(|app| app.run(core, loaded.file)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             complain(&format_args!("{reason}"));
@@ -80,6 +91,23 @@ enum RunError {
     Traces(ExportError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+/// The runtime of the control thread, with the one signal that must not end the process while it starts.
+struct Core {
+    runtime: Runtime,
+    hangup: Signal,
+}
+
+impl Core {
+    fn new() -> Result<Self, RunError> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
+        let entered = runtime.enter();
+        let hangup = signal(SignalKind::hangup()).map_err(RunError::Thread)?;
+        drop(entered);
+        Ok(Self { runtime, hangup })
+    }
 }
 
 /// All parts, bound and ready to serve.
@@ -128,7 +156,7 @@ impl App {
 
     /// Serves until the drain is over. Traffic has threads of its own; the admin port, the signals and the upkeep
     /// share one more, so that none of them delays a request, and traces have one.
-    fn run(self) -> Result<(), RunError> {
+    fn run(self, core: Core, file: Option<ReadFile>) -> Result<(), RunError> {
         let traffic = self.server.local_addr();
         let admin = self.admin.local_addr().map_err(RunError::Thread)?;
         let (stop, stopped) = oneshot::channel();
@@ -139,10 +167,11 @@ impl App {
             exchange: self.exchange.clone(),
             telemetry: self.telemetry.clone(),
             drain_start: self.drain_start.clone(),
+            reload: Reload::new(file, self.telemetry.clone(), self.config.telemetry.server_name.clone()),
         };
         let control = std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || control.run(&begun, stopped))
+            .spawn(move || control.run(core, &begun, stopped))
             .map_err(RunError::Thread)?;
         // Whoever reads that we listen may send a signal at once; without a handler it would kill.
         if begins.recv().is_err() {
@@ -198,14 +227,18 @@ struct Control {
     exchange: Exchange,
     telemetry: Telemetry,
     drain_start: DrainStart,
+    reload: Reload,
 }
 
 impl Control {
     /// Says on `begun` when signals and the admin port are looked after.
-    fn run(self, begun: &mpsc::Sender<()>, stopped: oneshot::Receiver<()>) -> Result<(), RunError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
-        runtime.block_on(async move {
+    fn run(
+        self,
+        core: Core,
+        begun: &mpsc::Sender<()>,
+        stopped: oneshot::Receiver<()>,
+    ) -> Result<(), RunError> {
+        core.runtime.block_on(async move {
             let shutdown = Shutdown {
                 drain: self.drain,
                 readiness: Readiness::default(),
@@ -229,6 +262,7 @@ impl Control {
             tokio::select! {
                 () = admin::serve(listener, state, std::future::pending()) => {}
                 () = upkeep(self.exchange, self.telemetry) => {}
+                () = self.reload.run(core.hangup) => {}
                 () = obey(terminate, interrupt, shutdown) => {}
                 _ = stopped => {}
             }

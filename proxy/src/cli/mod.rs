@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its `command` (what it takes) and `execute` (what it does).
 
+mod check;
 mod dashboards;
 mod output;
 mod run;
@@ -25,8 +26,12 @@ const ABOUT: &str =
 type Entry = (fn() -> Command, fn(&ArgMatches) -> ExitCode);
 
 /// All commands, in the order of `--help`.
-const COMMANDS: &[Entry] =
-    &[(run::command, run::execute), (slo::command, slo::execute), (dashboards::command, dashboards::execute)];
+const COMMANDS: &[Entry] = &[
+    (run::command, run::execute),
+    (check::command, check::execute),
+    (slo::command, slo::execute),
+    (dashboards::command, dashboards::execute),
+];
 
 /// The whole command line.
 #[must_use]

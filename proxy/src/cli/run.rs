@@ -11,7 +11,9 @@ use crate::{app, config};
 const ABOUT: &str = "Stand in front of an MCP server that speaks HTTP";
 const LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\n\n\
     Clients connect to the listen address instead of the server's; every byte is passed on unchanged, but for trace \
-    context where traces are on. What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.";
+    context where traces are on. What passed is shown on the admin address. SIGTERM or Ctrl-C drains and ends; a second one ends at once.\n\n\
+    SIGHUP, or another content of the configuration file, changes its sections slo, cost and quality while running; other \
+    settings are read at start only.";
 const AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
     MCP_TAP_RESPONSE_TIMEOUT=30s) or as a key of the YAML file (response_timeout: 30s). A flag goes before a \
     variable, a variable before the file.\n\n\
@@ -27,12 +29,12 @@ const AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME
 
 /// The command.
 pub(super) fn command() -> Command {
-    Command::new("run")
-        .about(ABOUT)
-        .long_about(LONG_ABOUT)
-        .after_help(AFTER)
-        .arg(config_argument())
-        .args(keys::ALL.iter().map(|key| argument(key)))
+    with_settings(Command::new("run")).about(ABOUT).long_about(LONG_ABOUT).after_help(AFTER)
+}
+
+/// A command with a flag for every setting.
+pub(super) fn with_settings(command: Command) -> Command {
+    command.arg(config_argument()).args(keys::ALL.iter().map(|key| argument(key)))
 }
 
 /// Runs the sidecar.
@@ -63,8 +65,8 @@ fn argument(key: &Key) -> Arg {
     }
 }
 
-/// The flags that were given to `run`.
-fn flags(run: &ArgMatches) -> impl Iterator<Item = (&'static Key, String)> {
+/// The flags that were given to a command with all settings.
+pub(super) fn flags(run: &ArgMatches) -> impl Iterator<Item = (&'static Key, String)> {
     keys::ALL.iter().filter_map(|key| Some((*key, run.get_one::<String>(key.name)?.clone())))
 }
 

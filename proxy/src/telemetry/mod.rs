@@ -45,6 +45,7 @@ mod process;
 pub mod quality;
 mod recorder;
 mod registry;
+mod reload;
 mod rolling;
 mod server_info;
 mod server_view;

@@ -101,7 +101,16 @@ impl Process {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let asked = Command::new("kill").args(["-TERM", "--", &self.child.id().to_string()]).status();
+        self.signal("-TERM");
+    }
+
+    /// Tells it that its terminal is gone, by which daemons are asked to read their files again.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let asked = Command::new("kill").args([signal, "--", &self.child.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "{} is not there any more", self.name);
     }
 

@@ -48,6 +48,11 @@ impl Tap {
         self.process.terminate();
     }
 
+    /// Sends a SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
     /// Looks again and again until there is an answer.
     pub(crate) fn wait_until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         self.process.wait_until(what, look)

@@ -61,9 +61,10 @@ pub fn read(path: &Path, text: &str) -> Result<SloConfig, Problems> {
     let mut problems = Problems::default();
     let config = match raw::read(text) {
         Ok(root) => {
-            let mut reader = reader::Reader::new(path, &mut problems);
-            names(&mut reader, &root);
-            sections(&mut reader, &root)
+            let mut reader = reader::Reader::new(path);
+            let config = document(&mut reader, &root);
+            reader.tell(&mut problems);
+            config
         }
         Err(error) => {
             problems.push(Problem::new(path.display(), format!("is no YAML mapping of settings: {error}")));
@@ -76,19 +77,24 @@ pub fn read(path: &Path, text: &str) -> Result<SloConfig, Problems> {
 /// Adds the sections to what is read of all settings, whose names are looked at there. A text that is no YAML is told
 /// there too.
 pub(super) fn add(path: &Path, text: &str, problems: &mut Problems) -> SloConfig {
-    let Ok(root) = raw::read(text) else { return SloConfig::default() };
-    match root.value {
-        raw::Value::Mapping(_) => sections(&mut reader::Reader::new(path, problems), &root),
-        _ => SloConfig::default(),
-    }
+    let mut reader = reader::Reader::new(path);
+    let config = match raw::read(text) {
+        Ok(root @ raw::Node { value: raw::Value::Mapping(_), .. }) => {
+            reader.open(reader::At::root(&root)).map(|document| sections(&mut reader, &document))
+        }
+        _ => None,
+    };
+    reader.tell(problems);
+    config.unwrap_or_default()
 }
 
-fn names(reader: &mut reader::Reader<'_>, root: &raw::Node) {
+fn document(reader: &mut reader::Reader<'_>, root: &raw::Node) -> SloConfig {
+    let Some(document) = reader.open(reader::At::root(root)) else { return SloConfig::default() };
     let known: Vec<_> = keys::ALL.iter().map(|key| key.name).chain(SECTIONS).collect();
-    let Some(document) = reader.document(root) else { return };
     for (name, at) in document.each().filter(|(name, _)| !known.contains(name)) {
         reader.wrong(&at, format_args!("there is no such setting; {}", unknown(name)));
     }
+    sections(reader, &document)
 }
 
 /// What to write instead of an unknown setting.
@@ -100,8 +106,7 @@ pub(super) fn unknown(name: &str) -> String {
     )
 }
 
-fn sections(reader: &mut reader::Reader<'_>, root: &raw::Node) -> SloConfig {
-    let Some(document) = reader.document(root) else { return SloConfig::default() };
+fn sections(reader: &mut reader::Reader<'_>, document: &reader::Mapping<'_>) -> SloConfig {
     let [slo, cost, quality] = SECTIONS.map(|name| document.place(name));
     let (plan, rules) = plan::read(reader, slo);
     SloConfig { plan, rules, prices: costs::prices(reader, cost), quality: costs::quality(reader, quality) }

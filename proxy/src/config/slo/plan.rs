@@ -52,8 +52,15 @@ pub(super) fn read(reader: &mut Reader<'_>, section: At<'_>) -> (Plan, Settings)
         }
     };
     let rules = rules::read(reader, &section);
-    let checks =
-        Checks { period, window, trial, scrape: rules.scrape_interval, tiers: &tiers, section: &section };
+    let checks = Checks {
+        period,
+        window,
+        trial,
+        interval: rules.interval,
+        scrape: rules.scrape_interval,
+        tiers: &tiers,
+        section: &section,
+    };
     checks.run(reader);
     let outcomes = outcomes(reader, &section, Outcomes::default());
     let objectives = match section.get("objectives") {
@@ -128,6 +135,7 @@ struct Checks<'a> {
     period: Duration,
     window: Duration,
     trial: bool,
+    interval: Duration,
     scrape: Duration,
     tiers: &'a [PlacedTier<'a>],
     section: &'a Mapping<'a>,
@@ -135,13 +143,30 @@ struct Checks<'a> {
 
 impl Checks<'_> {
     fn run(&self, reader: &mut Reader<'_>) {
-        let before = reader.problems.len();
+        let before = reader.noted();
         let at = self.section.place("window");
         if self.window > self.period {
             let what = format!("{} is longer than the period of {}", short(self.window), short(self.period));
             reader.wrong(&at, what);
         }
         self.long_enough(reader, self.window, &at);
+        let shortest = self.windows().iter().map(|window| window.length).min();
+        if let Some(shortest) = shortest.filter(|shortest| self.interval > *shortest) {
+            let what = format!(
+                "{} is longer than the shortest window of {}; rules would leave out what happens between them",
+                short(self.interval),
+                short(shortest),
+            );
+            reader.wrong(&self.section.place("evaluation_interval"), what);
+        }
+        if self.section.get("tiers").is_none() && self.tiers.iter().any(|tier| tier.tier.long >= self.period)
+        {
+            let what = format!(
+                "{} is too short for the default tiers; write slo.tiers with shorter windows",
+                short(self.period)
+            );
+            return reader.wrong(&self.section.place("period"), what);
+        }
         for (place, tier) in self.tiers.iter().enumerate() {
             self.tier(reader, tier);
             let same = |other: &PlacedTier<'_>| {
@@ -153,7 +178,7 @@ impl Checks<'_> {
             }
         }
         // Otherwise the same mistake is told twice.
-        if reader.problems.len() == before {
+        if reader.noted() == before {
             windows::check(reader, &self.windows());
         }
     }
@@ -172,13 +197,9 @@ impl Checks<'_> {
         let tier = &placed.tier;
         if tier.long >= self.period {
             let (long, period) = (short(tier.long), short(self.period));
-            let what = format!("the long window of {long} is not shorter than the period of {period}");
-            let remedy = if self.section.get("tiers").is_some() {
-                "shorten it"
-            } else {
-                "write slo.tiers with shorter ones"
-            };
-            reader.wrong(&placed.long, format!("{what}; {remedy}"));
+            let what =
+                format!("the long window of {long} is not shorter than the period of {period}; shorten it");
+            reader.wrong(&placed.long, what);
         } else if tier.factor(self.period) < Fraction::ONE {
             let part = percent(tier.budget);
             let least = percent(Fraction::new(millis(tier.long), millis(self.period)));

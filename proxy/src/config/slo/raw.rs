@@ -186,7 +186,22 @@ mod tests {
             g:\nh: &x 99.990\ni: *x\nj: 00.50 # half\nk: -1\nl: 123456789012345678901234567890123456789012\n5: |\n  two\n  lines\n";
         let mut lines = Vec::new();
         flat(&read(text).unwrap(), "", &mut lines);
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+1: .a(1) is "99.90"
+3: .b(2)[0] is "1e3"
+4: .b(2)[1] is "099.5"
+5: .b(2)[2] is "0x10"
+7: .c(7).d(7) is "yes"
+7: .c(7).e(7) is "true"
+8: .c(7).f(8) is "2%"
+9: .g(9) is nothing
+10: .h(10) is "99.990"
+11: .i(11) is "99.990"
+12: .j(12) is "00.50"
+13: .k(13) is "-1"
+14: .l(14) is "123456789012345678901234567890123456789012"
+16: .5(15) is "two\nlines\n"
+"#);
     }
 
     #[test]

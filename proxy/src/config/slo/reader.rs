@@ -25,6 +25,13 @@ pub(super) struct Mapping<'a> {
     entries: &'a [Entry],
 }
 
+impl<'a> At<'a> {
+    /// The whole document.
+    pub(super) const fn root(root: &'a Node) -> Self {
+        Self { path: String::new(), line: root.line, node: Some(root) }
+    }
+}
+
 impl<'a> Mapping<'a> {
     /// The value of a key, unless it is nothing.
     pub(super) fn get(&self, key: &str) -> Option<At<'a>> {
@@ -64,23 +71,35 @@ impl<'a> Mapping<'a> {
 /// Reads, and notes every problem with its place.
 pub(super) struct Reader<'a> {
     file: &'a Path,
-    pub(super) problems: &'a mut Problems,
+    found: Vec<(u64, Problem)>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(file: &'a Path, problems: &'a mut Problems) -> Self {
-        Self { file, problems }
+    pub(super) const fn new(file: &'a Path) -> Self {
+        Self { file, found: Vec::new() }
     }
 
     /// Notes a problem.
     pub(super) fn wrong(&mut self, at: &At<'_>, what: impl Display) {
-        let place = format!("{}:{}: {}", self.file.display(), at.line, at.path);
-        self.problems.push(Problem::new(place, what.to_string()));
+        let mut place = format!("{}:{}", self.file.display(), at.line);
+        if !at.path.is_empty() {
+            place.push_str(": ");
+            place.push_str(&at.path);
+        }
+        self.found.push((at.line, Problem::new(place, what.to_string())));
     }
 
-    /// The whole document, whose keys are looked at by the caller.
-    pub(super) fn document<'n>(&mut self, root: &'n Node) -> Option<Mapping<'n>> {
-        self.open(At { path: String::new(), line: root.line, node: Some(root) })
+    /// How many problems were noted.
+    pub(super) const fn noted(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Tells all problems in the order of their lines.
+    pub(super) fn tell(mut self, problems: &mut Problems) {
+        self.found.sort_by_key(|(line, _)| *line);
+        for (_, problem) in self.found {
+            problems.push(problem);
+        }
     }
 
     /// A mapping with any keys.

@@ -162,6 +162,7 @@ const BAD: &[(&str, &str)] = &[
         "periods that are too long",
         "slo:\n  period: 9000h\n  window: 5m\n  trial: true\n  tiers: [{severity: page, long: 1h, short: 2m, budget: 5%}]\n",
     ),
+    ("intervals", "slo:\n  window: 1m\n  evaluation_interval: 2m\n  scrape_interval: 20s\n"),
     ("default windows in a short trial", "slo:\n  trial: true\n  period: 1h\n"),
     (
         "values",
@@ -261,11 +262,22 @@ slo:
     let shown = |text: &str, server| {
         warnings(&good(text), server).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!(shown(text, Some("search")), @"");
-    insta::assert_snapshot!(shown("slo: {objectives: []}", None), @"");
+    insta::assert_snapshot!(shown(text, Some("search")), @r#"
+slo.trial is on: windows and period may be too short for production
+not measured here, for their servers do not match "search": elsewhere
+objective rough: its page tier over 1h can never fire, for 14.4 times the error budget is more than all requests; the tier is left out
+objective very-rough: its page tier over 1h can never fire, for 14.4 times the error budget is more than all requests; the tier is left out
+objective very-rough: its page tier over 6h can never fire, for 6 times the error budget is more than all requests; the tier is left out
+objective very-rough: its ticket tier over 1d can never fire, for 3 times the error budget is more than all requests; the tier is left out
+objective very-rough: NOBODY WILL BE PAGED: no page tier can fire at its target; write tiers with smaller budgets or longer windows
+"#);
+    insta::assert_snapshot!(shown("slo: {objectives: []}", None), @"there is no objective: no service level is measured");
     assert_eq!(shown("", Some("any")), "");
-    let default = SloConfig::default();
-    insta::assert_snapshot!(about_rules(&default.rules).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @"");
+    let urls: Vec<_> = about_rules(&SloConfig::default().rules).iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(urls.join("\n"), @r#"
+slo.runbook_url is not set: links of alerts lead into the repository of mcp-tap, not to a place of yours
+slo.dashboard_url is not set: links of alerts lead into the repository of mcp-tap, not to a place of yours
+"#);
 }
 
 #[test]

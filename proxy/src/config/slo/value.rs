@@ -168,10 +168,10 @@ pub(super) fn price(text: &str) -> Result<f64, Wrong> {
 
 /// A size that fits into memory.
 pub(super) fn size(text: &str) -> Result<usize, Wrong> {
-    let bytes = crate::config::value::size(text).map_err(|expected| format!("is not {expected}"))?;
     let most = 64 << 20;
-    usize::try_from(bytes)
-        .ok()
+    let bytes = crate::config::value::size(text).ok();
+    bytes
+        .and_then(|bytes| usize::try_from(bytes).ok())
         .filter(|bytes| *bytes <= most)
         .ok_or_else(|| "is not a size from 1KiB to 64MiB; write for example 256KiB".to_owned())
 }

@@ -1,0 +1,138 @@
+//! Objectives, prices and quality change while the sidecar runs: by another content of the file, and by SIGHUP.
+
+mod support;
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::chaos;
+use support::scrape::Scrape;
+use support::tap::{EXECUTABLE, Tap, through_proxy_by};
+
+const RELOADS: &str = "mcp_proxy_config_reloads_total";
+
+/// A file of service levels and a sidecar that goes by it.
+struct Bench {
+    folder: tempfile::TempDir,
+    tap: Tap,
+}
+
+impl Bench {
+    async fn start(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tap.yaml"), text).unwrap();
+        Self::with(folder, "tap.yaml").await
+    }
+
+    async fn with(folder: tempfile::TempDir, file: &str) -> Self {
+        let upstream = format!("http://{}", chaos::start().await);
+        let file = folder.path().join(file);
+        let flags = ["--config", file.to_str().unwrap()];
+        let tap = through_proxy_by(&mut Command::new(EXECUTABLE), &upstream, &flags);
+        Self { folder, tap }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("tap.yaml")
+    }
+
+    /// As editors and configuration management do it: another file in the old one's place.
+    fn write(&self, text: &str) {
+        let fresh = self.folder.path().join("fresh");
+        std::fs::write(&fresh, text).unwrap();
+        std::fs::rename(fresh, self.file()).unwrap();
+    }
+
+    fn reloads(&self, result: &str) -> f64 {
+        Scrape::of(self.tap.admin).sum_where(RELOADS, &[("result", result)])
+    }
+
+    fn wait_for(&self, result: &str, count: f64) {
+        self.tap.wait_until("the file was read", || (self.reloads(result) == count).then_some(()));
+    }
+}
+
+fn objectives(names: &[&str]) -> String {
+    let each: String =
+        names.iter().map(|name| format!("    - {{name: {name}, sli: availability, target: 99}}\n")).collect();
+    format!("slo:\n  objectives:\n{each}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_content_is_taken_and_other_settings_are_named() {
+    let bench = Bench::start(&objectives(&["first"])).await;
+    assert_eq!((bench.reloads("success"), bench.reloads("failure")), (0.0, 0.0));
+    bench.write(&format!("name: other\nregion: north\n{}", objectives(&["first", "second"])));
+    bench.wait_for("success", 1.0);
+    // In place, as an editor on a mounted file has to.
+    std::fs::write(bench.file(), objectives(&["third"])).unwrap();
+    bench.wait_for("success", 2.0);
+    let (status, log) = bench.tap.stop();
+    assert!(status.success(), "{log}");
+    assert!(log.contains(r#""settings":"name, region""#), "{log}");
+    assert!(
+        log.contains(r#""objectives":"first, second""#) && log.contains(r#""objectives":"third""#),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_config_map_that_changes_its_link_is_taken() {
+    // As the kubelet mounts it: the file is a link into ..data, and ..data is a link that is replaced.
+    let folder = tempfile::tempdir().unwrap();
+    let version = |name: &str, text: &str| {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("tap.yaml"), text).unwrap();
+    };
+    version("..one", &objectives(&["first"]));
+    version("..two", &objectives(&["second"]));
+    symlink("..one", folder.path().join("..data")).unwrap();
+    symlink(Path::new("..data").join("tap.yaml"), folder.path().join("tap.yaml")).unwrap();
+    let bench = Bench::with(folder, "tap.yaml").await;
+    let fresh = bench.folder.path().join("..data_tmp");
+    symlink("..two", &fresh).unwrap();
+    std::fs::rename(fresh, bench.folder.path().join("..data")).unwrap();
+    bench.wait_for("success", 1.0);
+    let (_, log) = bench.tap.stop();
+    assert!(log.contains(r#""objectives":"second""#), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hangup_reads_the_file_at_once_and_kills_nobody() {
+    let bench = Bench::start(&objectives(&["first"])).await;
+    bench.tap.hang_up();
+    bench.wait_for("success", 1.0);
+    bench.tap.hang_up();
+    bench.wait_for("success", 2.0);
+    assert!(bench.tap.stop().0.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_file_a_hangup_is_only_told() {
+    let upstream = format!("http://{}", chaos::start().await);
+    let tap = through_proxy_by(&mut Command::new(EXECUTABLE), &upstream, &[]);
+    tap.hang_up();
+    // Answers after the signal: it is still there.
+    assert_eq!(Scrape::of(tap.admin).sum(RELOADS), 0.0);
+    let (status, log) = tap.stop();
+    assert!(status.success() && log.contains("no configuration file"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_file_changes_nothing_until_it_is_repaired() {
+    let bench = Bench::start(&objectives(&["first"])).await;
+    bench.write("slo: {period: 1d, windo: 1h}\ncost: {per_call: -1}\n");
+    bench.wait_for("failure", 1.0);
+    bench.write("slo: [\n");
+    bench.wait_for("failure", 2.0);
+    std::fs::remove_file(bench.file()).unwrap();
+    bench.wait_for("failure", 3.0);
+    bench.write(&objectives(&["first", "second"]));
+    bench.wait_for("success", 1.0);
+    let (status, log) = bench.tap.stop();
+    assert!(status.success(), "{log}");
+    for told in ["slo.period", "slo.windo", "cost.per_call", "cannot be read", "first, second"] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+}
