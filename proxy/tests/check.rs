@@ -1,5 +1,7 @@
 //! `mcp-tap check`, as its users run it.
 
+#![expect(clippy::unwrap_used, reason = "this is how a test fails")]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Objectives, prices and quality change while the sidecar runs: by another content of the file, and by SIGHUP.
 
+#![expect(clippy::unwrap_used, reason = "this is how a test fails")]
+
 mod support;
 
 use std::os::unix::fs::symlink;

@@ -7,8 +7,8 @@ use crate::telemetry::cost::{Price, Prices};
 use crate::telemetry::quality;
 
 const PRICE_KEYS: [&str; 4] = ["per_second", "per_call", "per_gib", "per_million_tokens"];
-const COST_KEYS: [&str; 5] = ["per_second", "per_call", "per_gib", "per_million_tokens", "tools"];
-const QUALITY_KEYS: &[&str] = &["sample", "size_limit", "may_be_empty", "reports_failure"];
+pub(super) const COST_KEYS: [&str; 5] = ["per_second", "per_call", "per_gib", "per_million_tokens", "tools"];
+pub(super) const QUALITY_KEYS: &[&str] = &["sample", "size_limit", "may_be_empty", "reports_failure"];
 
 /// Reads the section `cost`.
 pub(super) fn prices(reader: &mut Reader<'_>, section: At<'_>) -> Prices {

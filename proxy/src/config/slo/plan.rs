@@ -9,7 +9,7 @@ use crate::rules::Settings;
 use crate::slo::plan::MAX_OBJECTIVES;
 use crate::slo::{Fraction, Objective, Outcome, Outcomes, Plan, Severity, Sli, Tier, Verdict, tier};
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "period",
     "window",
     "tool_errors",
@@ -26,7 +26,7 @@ const KEYS: &[&str] = &[
     "objectives",
 ];
 const TIER_KEYS: &[&str] = &["severity", "long", "short", "budget", "min_bad"];
-const OBJECTIVE_KEYS: &[&str] =
+pub(super) const OBJECTIVE_KEYS: &[&str] =
     &["name", "sli", "target", "threshold", "description", "servers", "tools", "tool_errors", "outcomes"];
 const SLIS: &[(&str, &str)] =
     &[("availability", "availability"), ("latency", "latency"), ("quality", "quality")];
@@ -223,6 +223,7 @@ impl Checks<'_> {
 
     fn long_enough(&self, reader: &mut Reader<'_>, window: Duration, at: &At<'_>) {
         let least = self.scrape * SCRAPES_PER_WINDOW;
+        let whole_minutes = window.subsec_nanos() == 0 && window.as_secs().is_multiple_of(60);
         if window < least {
             let what = format!(
                 "{} is shorter than four scrape intervals ({}); make it longer, or slo.scrape_interval shorter",
@@ -230,7 +231,7 @@ impl Checks<'_> {
                 short(least),
             );
             reader.wrong(at, what);
-        } else if !self.trial && !(window.subsec_nanos() == 0 && window.as_secs().is_multiple_of(60)) {
+        } else if !(self.trial || whole_minutes) {
             let what =
                 format!("{} is not a window of whole minutes; or write trial: true to try", short(window));
             reader.wrong(at, what);

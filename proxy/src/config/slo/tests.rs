@@ -61,10 +61,7 @@ quality: {sample: 100%, size_limit: 256KiB, may_be_empty: [], reports_failure: [
     assert_eq!(good(text), SloConfig::default());
 }
 
-#[test]
-fn everything_that_can_be_said_is_taken() {
-    let config = good(
-        "
+const EVERYTHING: &str = "
 slo:
   period: 28d
   window: 30m
@@ -98,8 +95,11 @@ cost:
   per_million_tokens: 3
   tools: {search: {per_call: 0.005}, 'get_*': {}}
 quality: {sample: 12.5%, size_limit: 1MiB, may_be_empty: [list_*], reports_failure: [run]}
-",
-    );
+";
+
+#[test]
+fn everything_that_can_be_said_is_taken() {
+    let config = good(EVERYTHING);
     assert_eq!((config.plan.period, config.plan.window), (28 * 24 * HOUR, HOUR / 2));
     let tiers: Vec<_> =
         config.plan.tiers.iter().map(|tier| (tier.severity, tier.long, tier.budget, tier.min_bad)).collect();
@@ -116,6 +116,11 @@ quality: {sample: 12.5%, size_limit: 1MiB, may_be_empty: [list_*], reports_failu
     let verdicts = [Outcome::ToolError, Outcome::RateLimited, Outcome::Timeout, Outcome::ProxyError]
         .map(|outcome| objective.outcomes.verdict(outcome));
     assert_eq!(verdicts, [Verdict::Excluded, Verdict::Excluded, Verdict::Good, Verdict::Bad]);
+}
+
+#[test]
+fn everything_that_can_be_said_beside_objectives_is_taken() {
+    let config = good(EVERYTHING);
     assert_eq!(config.rules.interval, 30 * SECOND);
     assert_eq!(config.rules.labels[1], ("tier".to_owned(), "1".to_owned()));
     assert!(!config.rules.absence);
@@ -302,5 +307,19 @@ fn durations_are_shown_in_the_units_of_people() {
         (3_600_500, "1h500ms"),
     ] {
         assert_eq!(short(Duration::from_millis(millis)), expected);
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_is_right() {
+    let readme = include_str!("../../../../README.md");
+    let example = readme.split("```yaml\n").find(|block| block.starts_with("slo:")).unwrap();
+    let config = good(example.split("```").next().unwrap());
+    assert_eq!(config.plan.objectives.len(), 3);
+    // The tables name every key, and no others.
+    for key in
+        plan::KEYS.iter().chain(plan::OBJECTIVE_KEYS).chain(&costs::COST_KEYS).chain(costs::QUALITY_KEYS)
+    {
+        assert!(readme.contains(&format!("`{key}`")), "{key}");
     }
 }
