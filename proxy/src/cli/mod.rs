@@ -3,6 +3,7 @@
 mod check;
 mod dashboards;
 mod output;
+mod rules;
 mod run;
 mod slo;
 
@@ -30,6 +31,7 @@ const COMMANDS: &[Entry] = &[
     (run::command, run::execute),
     (check::command, check::execute),
     (slo::command, slo::execute),
+    (rules::command, rules::execute),
     (dashboards::command, dashboards::execute),
 ];
 

@@ -3,9 +3,74 @@
 pub mod alerts;
 pub mod dashboards;
 pub mod duration;
+mod formats;
+pub mod model;
+mod recording;
 pub mod series;
+mod shape;
+mod testing;
+mod yaml;
+
+use crate::slo::Plan;
+use model::{Group, Rules};
+use shape::Shape;
 
 pub use alerts::runbook_name;
+pub use formats::{Format, Options};
+
+/// Makes the rules of a plan: a group for each objective, and groups for what is not of one.
+#[must_use]
+pub fn generate(plan: &Plan, settings: &Settings) -> Rules {
+    let shape = Shape::new(plan, settings);
+    let mut warnings = warnings(&shape);
+    let group = |name: &str, about: &str, rules| Group {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        interval: settings.interval,
+        rules,
+    };
+    let mut groups = Vec::new();
+    for objective in &plan.objectives {
+        let mut rules = recording::objective(&shape, objective);
+        rules.extend(alerts::objective(&shape, objective, &mut warnings));
+        let about =
+            format!("{} % of {} over {}.", objective.target, objective.name, duration::text(plan.period));
+        groups.push(group(&format!("mcp-tap-slo-{}", objective.name), &about, rules));
+    }
+    let mut anomalies = recording::tools(&shape);
+    anomalies.extend(alerts::anomalies(&shape));
+    groups.push(group("mcp-tap-anomaly", "How long tools take, and usually take.", anomalies));
+    groups.push(group("mcp-tap-tools", "What tools say and how agents use them.", alerts::tools(&shape)));
+    groups.push(group("mcp-tap-health", "The sidecars themselves.", alerts::health(&shape)));
+    Rules { groups, warnings }
+}
+
+/// Writes the rules of a plan, and says what people should know about them.
+#[must_use]
+pub fn write(plan: &Plan, settings: &Settings, format: Format, options: &Options) -> (String, Vec<String>) {
+    let mut rules = generate(plan, settings);
+    let text = formats::write(&Shape::new(plan, settings), &mut rules, format, options);
+    (text, rules.warnings)
+}
+
+fn warnings(shape: &Shape<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let base = duration::text(shape.base);
+    if shape.is_too_short() {
+        warnings.push(format!(
+            "the shortest window, {base}, holds fewer than four scrapes: rates over it are computed over {}",
+            shape.range(shape.base)
+        ));
+    }
+    if shape.settings.interval > shape.base {
+        warnings.push(format!(
+            "rules are evaluated every {}, less often than the shortest window, {base}: events between are missed by \
+             the long windows",
+            duration::text(shape.settings.interval)
+        ));
+    }
+    warnings
+}
 
 /// What rules are told by configuration beyond the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,236 @@
+//! Alerts beside objectives: tools that behave unusually, and the sidecars themselves.
+
+use std::time::Duration;
+
+use super::{Draft, SLO_DASHBOARD, TOOLS_DASHBOARD};
+use crate::fault::Fault;
+use crate::rules::duration::text;
+use crate::rules::model::Rule;
+use crate::rules::recording;
+use crate::rules::series::{self, BY_TOOL};
+use crate::rules::shape::Shape;
+use crate::slo::Sli;
+use crate::telemetry::names::{Metric, label};
+
+/// The labels of what is about a server.
+const BY_SERVER: &str = "namespace, mcp_server";
+/// Calls within the shortest window without which a percentile says nothing.
+const MIN_CALLS: u32 = 20;
+/// Samples without which a band says nothing: two hours of calls with an evaluation every minute.
+const MIN_SAMPLES: u32 = 120;
+/// Repeated calls that are a loop, if they are most of the calls.
+const MIN_REPEATED: u32 = 20;
+
+/// A tool that is slower than usual: by three standard deviations, and by half, for a tool that never varied has a band
+/// without width.
+pub(in crate::rules) fn anomalies(shape: &Shape<'_>) -> Vec<Rule> {
+    let week = recording::week(shape);
+    let latency = series::tool_latency(shape.base);
+    let mean = series::tool_latency_mean(week);
+    let expr = format!(
+        "{latency} > {mean} + 3 * {}\nand\n{latency} > 1.5 * {mean}\nand\n{} >= {MIN_CALLS}\nand\n{} >= {MIN_SAMPLES}",
+        series::tool_latency_deviation(week),
+        series::tool_calls(shape.base),
+        series::tool_latency_samples(week)
+    );
+    vec![
+        Draft {
+            name: super::ANOMALOUS_LATENCY,
+            severity: "ticket",
+            expr,
+            hold: shape.minutes(10),
+            keep: shape.minutes(5),
+            labels: Vec::new(),
+            summary: "{{ $labels.mcp_server }}: {{ $labels.tool_name }} is slower than usual".to_owned(),
+            description: format!(
+                "95 % of the calls of {{{{ $labels.tool_name }}}} took up to {{{{ $value | humanizeDuration }}}}: more \
+                 than half longer than, and three standard deviations above, the mean of the last {}.",
+                text(week)
+            ),
+            dashboard: TOOLS_DASHBOARD,
+        }
+        .finish(shape.settings),
+    ]
+}
+
+/// Definitions that change, and agents that turn in circles.
+pub(in crate::rules) fn tools(shape: &Shape<'_>) -> Vec<Rule> {
+    let changes = grown(shape, Metric::DefinitionChanges, "", 60, &format!("{BY_TOOL}, {}", label::PART));
+    let range = text(shape.minutes(10));
+    let repeated = format!("sum by ({BY_TOOL}) (increase({}[{range}]))", Metric::RepeatedCalls.name());
+    let calls = format!("sum by ({BY_TOOL}) (increase({}[{range}]))", Metric::ToolRequests.name());
+    let definition = Draft {
+        name: super::DEFINITION_CHANGED,
+        severity: "ticket",
+        expr: changes,
+        hold: Duration::ZERO,
+        keep: Duration::ZERO,
+        labels: Vec::new(),
+        summary: "{{ $labels.mcp_server }}: the definition of {{ $labels.tool_name }} changed".to_owned(),
+        description:
+            "The {{ $labels.part }} of {{ $labels.tool_name }} is not what it was when the sidecar first \
+                      listed the tools. Agents read descriptions as instructions: see that somebody meant it."
+                .to_owned(),
+        dashboard: TOOLS_DASHBOARD,
+    };
+    let agents = Draft {
+        name: super::AGENT_LOOP,
+        severity: "ticket",
+        expr: format!("{repeated} >= {MIN_REPEATED}\nand\n{repeated} > 0.5 * {calls}"),
+        hold: shape.minutes(5),
+        keep: shape.minutes(5),
+        labels: Vec::new(),
+        summary: "{{ $labels.mcp_server }}: clients repeat the same call of {{ $labels.tool_name }}"
+            .to_owned(),
+        description: format!(
+            "{{{{ $value | humanize }}}} calls within {range}, most of all calls of the tool, had been made with the \
+             same arguments by the same client within a minute before: an agent is in a loop."
+        ),
+        dashboard: TOOLS_DASHBOARD,
+    };
+    vec![definition.finish(shape.settings), agents.finish(shape.settings)]
+}
+
+/// The sidecars themselves, and the heartbeat.
+pub(in crate::rules) fn health(shape: &Shape<'_>) -> Vec<Rule> {
+    let mut rules = vec![down(shape), faults(shape), reload(shape), state(shape)];
+    rules.extend([not_inspected(shape), spans(shape)]);
+    if shape.plan.objectives.iter().any(|objective| objective.sli == Sli::Quality) {
+        rules.push(unchecked(shape));
+    }
+    rules.push(simple(
+        shape,
+        (super::WATCHDOG, "none", Duration::ZERO),
+        "vector(1)".to_owned(),
+        "Alerting works",
+        "This alert fires always. Whoever expects it and does not get it knows that alerts do not arrive.",
+    ));
+    rules
+}
+
+/// Scrapes that fail, of targets that were sidecars: `up` does not say what a target is.
+fn down(shape: &Shape<'_>) -> Rule {
+    let info = Metric::BuildInfo.name();
+    simple(
+        shape,
+        (super::DOWN, "ticket", shape.minutes(3)),
+        format!(
+            "max by (namespace, mcp_server, pod, job, instance) (last_over_time({info}[{}]))\nand on (job, instance)\n\
+             up == 0",
+            text(shape.minutes(60))
+        ),
+        "{{ $labels.mcp_server }}: the sidecar at {{ $labels.instance }} does not answer",
+        "Prometheus cannot scrape {{ $labels.instance }}, which was a sidecar within the last hour. Traffic may pass or \
+         not; nobody sees it.",
+    )
+}
+
+fn faults(shape: &Shape<'_>) -> Rule {
+    let fault = format!("{}=\"{}\"", label::FAULT, Fault::Proxy.as_str());
+    simple(
+        shape,
+        (super::PROXY_FAULTS, "ticket", Duration::ZERO),
+        grown(shape, Metric::Faults, &fault, 10, BY_SERVER),
+        "{{ $labels.mcp_server }}: tool calls failed by the fault of the sidecar",
+        "{{ $value | humanize }} tool calls failed because the sidecar could not do its part.",
+    )
+}
+
+fn reload(shape: &Shape<'_>) -> Rule {
+    simple(
+        shape,
+        (super::RELOAD_FAILED, "ticket", Duration::ZERO),
+        grown(shape, Metric::ConfigReloads, &failure(), 60, BY_SERVER),
+        "{{ $labels.mcp_server }}: a changed configuration is not in effect",
+        "The changed configuration file has mistakes, which the log of the sidecar names. What was in effect still is.",
+    )
+}
+
+fn state(shape: &Shape<'_>) -> Rule {
+    simple(
+        shape,
+        (super::STATE_NOT_SAVED, "ticket", shape.minutes(5)),
+        grown(shape, Metric::StateSaves, &failure(), 15, BY_SERVER),
+        "{{ $labels.mcp_server }}: the state of error budgets is not saved",
+        "The sidecar cannot write its state file. After a restart it begins with empty budgets; Prometheus is not \
+         concerned.",
+    )
+}
+
+fn not_inspected(shape: &Shape<'_>) -> Rule {
+    let by = format!("{BY_SERVER}, {}", label::REASON);
+    simple(
+        shape,
+        (super::NOT_INSPECTED, "info", Duration::ZERO),
+        grown(shape, Metric::NotInspected, "", 60, &by),
+        "{{ $labels.mcp_server }}: traffic was forwarded unread ({{ $labels.reason }})",
+        "{{ $value | humanize }} messages or bodies were forwarded without being read, so no figure holds them.",
+    )
+}
+
+fn spans(shape: &Shape<'_>) -> Rule {
+    let by = format!("{BY_SERVER}, {}", label::REASON);
+    simple(
+        shape,
+        (super::SPANS_DROPPED, "info", Duration::ZERO),
+        grown(shape, Metric::SpansDropped, "", 60, &by),
+        "{{ $labels.mcp_server }}: spans got lost ({{ $labels.reason }})",
+        "{{ $value | humanize }} spans that were kept did not reach the collector. Metrics and objectives are whole.",
+    )
+}
+
+/// Answers that sampling left out on purpose are not meant.
+fn unchecked(shape: &Shape<'_>) -> Rule {
+    let range = text(shape.minutes(60));
+    simple(
+        shape,
+        (super::QUALITY_UNCHECKED, "info", shape.minutes(15)),
+        format!(
+            "sum by ({BY_SERVER}) (rate({}{{{}!~\".*sampled\"}}[{range}]))\n> 0.5 *\n\
+             sum by ({BY_SERVER}) (rate({}{{{}=\"success\"}}[{range}]))",
+            Metric::QualityUnchecked.name(),
+            label::REASON,
+            Metric::ToolRequests.name(),
+            label::RESULT
+        ),
+        "{{ $labels.mcp_server }}: most answers cannot be judged",
+        "More than half of the answers of tools could not be judged for quality, so the objective rests on few of them.",
+    )
+}
+
+fn failure() -> String {
+    format!("{}=\"failure\"", label::RESULT)
+}
+
+/// By how much a counter grew. A series that is new counts with all it has: its first value is no increase to
+/// Prometheus, and these counters have no series before the first event.
+fn grown(shape: &Shape<'_>, metric: Metric, matchers: &str, minutes: u64, by: &str) -> String {
+    let range = text(shape.minutes(minutes));
+    let name = metric.name();
+    let selected = if matchers.is_empty() { name.to_owned() } else { format!("{name}{{{matchers}}}") };
+    format!(
+        "sum by ({by}) (\n  increase({selected}[{range}]) > 0\nor\n  \
+         ({selected} unless {selected} offset {range}) > 0\n)"
+    )
+}
+
+fn simple(
+    shape: &Shape<'_>,
+    (name, severity, hold): (&'static str, &'static str, Duration),
+    expr: String,
+    summary: &str,
+    description: &str,
+) -> Rule {
+    Draft {
+        name,
+        severity,
+        expr,
+        hold,
+        keep: Duration::ZERO,
+        labels: Vec::new(),
+        summary: summary.to_owned(),
+        description: description.to_owned(),
+        dashboard: SLO_DASHBOARD,
+    }
+    .finish(shape.settings)
+}
