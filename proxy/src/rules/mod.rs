@@ -12,6 +12,7 @@ mod testing;
 mod yaml;
 
 use crate::slo::Plan;
+use crate::telemetry::names::label;
 use model::{Group, Rules};
 use shape::Shape;
 
@@ -33,6 +34,9 @@ pub fn generate(plan: &Plan, settings: &Settings) -> Rules {
     for objective in &plan.objectives {
         let mut rules = recording::objective(&shape, objective);
         rules.extend(alerts::objective(&shape, objective, &mut warnings));
+        for rule in &mut rules {
+            rule.say(label::SLO, &objective.name);
+        }
         let about =
             format!("{} % of {} over {}.", objective.target, objective.name, duration::text(plan.period));
         groups.push(group(&format!("mcp-tap-slo-{}", objective.name), &about, rules));

@@ -70,4 +70,12 @@ impl Rule {
         self.labels.push((name.to_owned(), value.into()));
         self
     }
+
+    /// Sets a label unless it is set. Rules of one name must differ in labels, or promtool takes them for duplicates, even
+    /// where the series that they select differ.
+    pub fn say(&mut self, name: &str, value: &str) {
+        if self.labels.iter().all(|(known, _)| known != name) {
+            self.labels.push((name.to_owned(), value.to_owned()));
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn burn(shape: &Shape<'_>, objective: &Objective, tier: &Tier) -> Rule {
         keep: shape.minutes(5),
         labels: vec![("long_window", long.clone()), ("short_window", short), ("burn_factor", factor.clone())],
         summary: format!(
-            "{{{{ $labels.mcp_server }}}}: the error budget of {} burns more than {factor} times too fast",
+            "{{{{ $labels.mcp_server }}}}: the error budget of {} burns more than {factor} times as fast as it may",
             objective.name
         ),
         description: format!(
@@ -189,7 +189,12 @@ fn absence(shape: &Shape<'_>, objective: &Objective, first: Option<&Tier>) -> Ve
             label::SLO,
             quoted(&objective.name)
         );
-        no_telemetry(shape, objective, hold, "page", expr)
+        let mut rule = no_telemetry(shape, objective, hold, "page", expr);
+        rule.say(label::SERVER, &expected.server);
+        if !expected.namespace.is_empty() {
+            rule.say("namespace", &expected.namespace);
+        }
+        rule
     };
     expected.iter().map(one).collect()
 }
@@ -220,7 +225,7 @@ fn no_telemetry(
         labels: Vec::new(),
         summary: format!("{{{{ $labels.mcp_server }}}}: no telemetry of {} arrives", objective.name),
         description: format!(
-            "Prometheus has no series of events of this objective since {} or longer. Sidecar and server are down, \
+            "Prometheus has no series of events of this objective, for {} or longer. Sidecar and server are down, \
              moved, or not scraped; no other alert of the objective can fire.",
             words(hold)
         ),

@@ -63,14 +63,14 @@ impl Example<'_> {
         Case { name: name.to_owned(), about, series, checks }
     }
 
-    /// A recorded ratio, rounded to a step.
-    fn ratio(&self, at: u64, window: u64, step: &str, value: &str) -> Check {
-        self.ratio_of(self.objective, at, window, step, value)
+    /// A recorded ratio times a power of ten, rounded to a whole number: only those are free of noise.
+    fn ratio(&self, at: u64, window: u64, times: &str, value: &str) -> Check {
+        self.ratio_of(self.objective, at, window, times, value)
     }
 
-    fn ratio_of(&self, objective: &Objective, at: u64, window: u64, step: &str, value: &str) -> Check {
+    fn ratio_of(&self, objective: &Objective, at: u64, window: u64, times: &str, value: &str) -> Check {
         let name = series::error_ratio(minutes(window));
-        let query = format!("round({name}{{slo={}}}, {step})", quoted(&objective.name));
+        let query = format!("round({times} * {name}{{slo={}}})", quoted(&objective.name));
         Check::value(minutes(at), query, &format!("{{{}}}", self.server.labels(&objective.name)), value)
     }
 
@@ -102,7 +102,7 @@ impl Example<'_> {
             "0x240 30+30x20",
             vec![
                 self.tiers(120, &[]),
-                self.ratio(121, 60, "1e-9", "0.016666667"),
+                self.ratio(121, 60, "1e9", "16666667"),
                 self.tiers(121, &[0, 1, 3]),
                 self.tiers(122, &[0, 1, 2, 3]),
             ],
@@ -117,7 +117,7 @@ impl Example<'_> {
             "0+30x240 7228.5+28.5x60",
             "0x240 1.5+1.5x60",
             vec![
-                self.ratio(138, 60, "1e-9", "0.015"),
+                self.ratio(138, 60, "1e9", "15000000"),
                 self.tiers_among(137, pages, &[1]),
                 self.tiers_among(138, pages, &[0, 1]),
             ],
@@ -148,7 +148,7 @@ impl Example<'_> {
                     "{}",
                     "1",
                 ),
-                self.ratio(135, 5, "1e-9", "0"),
+                self.ratio(135, 5, "1e9", "0"),
                 self.tiers_among(134, fast, &[0]),
                 self.tiers_among(139, fast, &[0]),
                 self.tiers_among(140, "severity=\"page\"", &[1]),
@@ -167,7 +167,7 @@ impl Example<'_> {
             "0+30x240 7200x40",
             "",
             vec![
-                self.ratio(60, 5, "1e-9", "0"),
+                self.ratio(60, 5, "1e9", "0"),
                 Check::nothing(minutes(130), format!("{}{{slo={slo}}}", series::error_ratio(minutes(5)))),
                 Check::value(minutes(130), events, &labels, "0"),
                 self.tiers(130, &[]),
@@ -177,14 +177,14 @@ impl Example<'_> {
 
     fn restart(&self) -> Case {
         let query =
-            format!("round({}{{slo={}}}, 0.1)", series::events(minutes(5)), quoted(&self.objective.name));
+            format!("round(10 * {}{{slo={}}})", series::events(minutes(5)), quoted(&self.objective.name));
         let labels = format!("{{{}}}", self.server.labels(&self.objective.name));
         self.case(
             "W6: 10 % fail, and the only pod restarts",
             "The interval of the restart is lost for good and bad events alike.",
             "0+27x119 0+27x40",
             "0+3x119 0+3x40",
-            vec![self.ratio(62, 5, "1e-9", "0.1"), Check::value(minutes(62), query, &labels, "0.9")],
+            vec![self.ratio(62, 5, "1e9", "100000000"), Check::value(minutes(62), query, &labels, "9")],
         )
     }
 
@@ -209,7 +209,7 @@ impl Example<'_> {
                 ("d", "good", NONE),
                 ("d", "bad", GOOD),
             ],
-            self.ratio(60, 5, "1e-9", "0.25"),
+            self.ratio(60, 5, "1e9", "250000000"),
         )
     }
 
@@ -223,7 +223,7 @@ impl Example<'_> {
                 ("b", "good", NONE),
                 ("b", "bad", "0+0.3x240"),
             ],
-            self.ratio(60, 5, "1e-9", "0.01"),
+            self.ratio(60, 5, "1e9", "10000000"),
         )
     }
 
@@ -239,8 +239,8 @@ impl Example<'_> {
             &good,
             "0x245 1x10",
             vec![
-                self.ratio(123, 60, "1e-9", "0.1"),
-                self.ratio(123, 5, "1e-9", "1"),
+                self.ratio(123, 60, "1e2", "10"),
+                self.ratio(123, 5, "1e9", "1000000000"),
                 self.tiers(123, &[2, 3]),
             ],
         )
@@ -253,7 +253,7 @@ impl Example<'_> {
             "A day's ratio is weighted by traffic: the mean of the ratios would be 0.05.",
             "0+3000x1440 4320002.7+2.7x1440",
             "0x1440 0.3+0.3x1440",
-            vec![self.ratio(24 * 60, 24 * 60, "1e-5", "0.0001")],
+            vec![self.ratio(24 * 60, 24 * 60, "1e6", "100")],
         )
     }
 
@@ -281,8 +281,8 @@ impl Example<'_> {
             about: "A slow success is bad for latency only, a failure for both.",
             series: series.collect(),
             checks: vec![
-                self.ratio_of(availability, 20, 5, "1e-9", "0.1"),
-                self.ratio_of(latency, 20, 5, "1e-9", "0.15"),
+                self.ratio_of(availability, 20, 5, "1e9", "100000000"),
+                self.ratio_of(latency, 20, 5, "1e9", "150000000"),
             ],
         })
     }
