@@ -1,13 +1,15 @@
 // Draws a dashboard: node draw-dashboard.mjs DASHBOARD.json PROMETHEUS-URL PICTURE.png [SECONDS]
 // Asks a real Prometheus every query of the dashboard and draws the answers as plain SVG in the dashboard's layout. It is
 // no Grafana: it shows what the queries answer. SECONDS is the shown time (default 1800). Prints the panels without data.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 import { page } from './draw-panels.mjs';
 
 const [file, prometheus, picture, span = '1800'] = process.argv.slice(2);
 const POINTS = 240;
 const WIDTH = 1560;
+// Pictures are checked in.
+const MOST_BYTES = 300_000;
 
 const end = Math.floor(Date.now() / 1000);
 const start = end - Number(span);
@@ -53,9 +55,14 @@ for (const { panel, answers } of panels) {
 // A container's user is root, whom the browser's sandbox does not take; the page holds nothing but our own text.
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
 try {
-  const tab = await browser.newPage({ viewport: { width: WIDTH, height: 800 } });
-  await tab.setContent(page(dashboard, panels, { start, end, width: WIDTH }));
-  await tab.screenshot({ path: picture, fullPage: true });
+  const drawn = page(dashboard, panels, { start, end, width: WIDTH });
+  for (const deviceScaleFactor of [1, 0.85, 0.7, 0.55]) {
+    const tab = await browser.newPage({ viewport: { width: WIDTH, height: 800 }, deviceScaleFactor });
+    await tab.setContent(drawn);
+    const image = await tab.screenshot({ fullPage: true });
+    await writeFile(picture, image);
+    if (image.length < MOST_BYTES) break;
+  }
 } finally {
   await browser.close();
 }

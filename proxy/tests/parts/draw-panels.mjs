@@ -197,7 +197,7 @@ function table(panel, answers, _range, _width, height) {
     return `<td class="number"${steps ? ` style="color:${colorOf(value, steps)}"` : ''}>${shown(value, property(column, 'unit'))}</td>`;
   };
   const line = (row) => `<tr>${labels.map((name) => `<td>${escape(row[name] ?? '')}</td>`).join('')}${columns.map((column) => cell(row, column)).join('')}</tr>`;
-  const head = [...labels, ...columns].map((name) => `<th>${escape(name)}</th>`).join('');
+  const head = [...labels.map((name) => organize.renameByName[name] ?? name), ...columns].map((name) => `<th>${escape(name)}</th>`).join('');
   const most = Math.floor((height - 24) / 23);
   return `<table><tr>${head}</tr>${sorted.slice(0, most).map(line).join('')}</table>`;
 }

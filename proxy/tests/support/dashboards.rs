@@ -13,6 +13,9 @@ const MAY_BE_EMPTY: &[&str] = &[
     "Changes of definitions",
     "What was wrong with answers",
     "Cost of one call",
+    "Cost per hour, by tool",
+    "Cost per hour, by what for",
+    "Configuration and state",
 ];
 
 /// Whether a panel shows nothing where all is well.

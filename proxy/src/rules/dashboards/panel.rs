@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::telemetry::names::label;
+
 /// What a number means, in Grafana's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -381,15 +383,32 @@ impl Panel {
             let column = if single { "Value".to_owned() } else { format!("Value #{}", reference(place)) };
             (column, json!(query.name))
         };
-        let names: serde_json::Map<_, _> = self.queries.iter().enumerate().map(column).collect();
+        let labels = LABELS.map(|(name, title)| (name.to_owned(), json!(title)));
+        let names: serde_json::Map<_, _> =
+            self.queries.iter().enumerate().map(column).chain(labels).collect();
         let organize = json!({
-            "excludeByName": {"Time": true, "__name__": true, "instance": true, "job": true},
+            "excludeByName": {"Time": true, "__name__": true, "burn_factor": true},
             "indexByName": {},
             "renameByName": names,
         });
         json!([{"id": "merge", "options": {}}, {"id": "organize", "options": organize}])
     }
 }
+
+/// What labels are called at the head of a table.
+const LABELS: [(&str, &str); 11] = [
+    ("namespace", "Namespace"),
+    ("alertname", "Alert"),
+    ("alertstate", "State"),
+    ("severity", "Severity"),
+    ("category", "Category"),
+    (label::SERVER, "Server"),
+    (label::SLO, "Objective"),
+    (label::TOOL, "Tool"),
+    (label::CLIENT_ID, "Caller"),
+    (label::FAULT, "Fault"),
+    (label::RESOURCE_TYPE, "For"),
+];
 
 fn heat_map_options(unit: Unit) -> Value {
     json!({

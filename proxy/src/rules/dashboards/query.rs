@@ -170,14 +170,13 @@ impl<'a> Recorded<'a> {
         format!("{} * {}", self.burn(window), part.to_decimal())
     }
 
-    /// How many more events may be bad, of as many as the period had.
+    /// How many more events may be bad, of as many as the period had; none where it had none.
     pub(super) fn allowed(&self) -> String {
-        let counted = |series: &str| {
-            let period = self.period();
-            format!("sum_over_time({series}[{period}]) * {}", seconds(self.interval))
-        };
-        let budget = of_objective(&budget());
-        format!("{} * {budget} - {}", counted(&self.events()), counted(&self.bad()))
+        let period = self.period();
+        let sum = |series: &str| format!("sum_over_time({series}[{period}])");
+        let (events, bad) = (sum(&self.events()), sum(&self.bad()));
+        // Series hold rates, one sample per evaluation: their sum is the number by the evaluation's interval.
+        format!("(({events} > 0) * {} - {bad}) * {}", of_objective(&budget()), seconds(self.interval))
     }
 
     /// Seconds until nothing is left at the burn of the shown window; none where nothing burns, or nothing is left.

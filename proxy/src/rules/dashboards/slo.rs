@@ -39,28 +39,40 @@ fn kept(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
         "Alerts firing",
         "Alerts of the chosen servers that fire now, pages and tickets. Not 0: see the table of alerts beside it.",
     )
-    .size(4, 7)
+    .size(4, 9)
     .steps("green", &[(1.0, "red")])
-    .ask("alerts", or_zero(&format!("count({})", alerts("firing"))));
+    .ask("alerts", or_zero(&format!("count({})", firing())));
     let idle = Panel::number(
         "Idle objectives",
         "Objectives of a server that had no event lately. Fine for a server that nobody uses; else look whether its \
          traffic goes around the sidecar.",
     )
-    .size(4, 7)
+    .size(4, 9)
     .ask("idle", or_zero(&format!("count({} == 0)", recorded.events())));
     let list = Panel::table(
         "Alerts, pending and firing",
-        "Every alert of these servers, with its windows. Each has a runbook: its name in lower case with dashes.",
+        "Every alert of these servers, with its windows, and for how long its condition has held. Each has a runbook: its \
+         name in lower case with dashes.",
     )
-    .size(16, 7)
+    .size(16, 9)
     .empty("no alert")
-    .column("Since then", Unit::Number, plain(), alerts("pending|firing"));
+    .column("Since", Unit::Seconds, plain(), alert_ages())
+    .sort_by("Since", true);
     vec![table, firing, idle, list]
 }
 
-fn alerts(states: &str) -> String {
-    format!("ALERTS{{alertstate=~\"{states}\",severity=~\"page|ticket\",mcp_server=~\"$mcp_server|\"}}")
+/// Pages and tickets of the chosen servers, and those of no server.
+const ALERTS: &str = "severity=~\"page|ticket\",mcp_server=~\"$mcp_server|\"";
+
+fn firing() -> String {
+    format!("ALERTS{{alertstate=\"firing\",{ALERTS}}}")
+}
+
+/// How long each alert has been pending or firing.
+fn alert_ages() -> String {
+    format!(
+        "ALERTS{{{ALERTS}}} * ignoring (alertstate) group_left () (time() - ALERTS_FOR_STATE{{{ALERTS}}})"
+    )
 }
 
 fn course(recorded: &Recorded<'_>) -> Vec<Panel> {

@@ -38,7 +38,8 @@ pub(super) fn rows(settings: &Settings) -> Vec<Row> {
 
 fn overview() -> Vec<Panel> {
     let failed = calls(&[(label::RESULT, "error|timeout")]);
-    let per_tool = |of: &str| share(&by_tool(of), &by_tool(&calls(&[])));
+    let all = by_tool(&calls(&[]));
+    let failed_by_tool = share(&format!("({} or 0 * {all})", by_tool(&failed)), &all);
     let percentile = |share: &str, by: &[&str]| quantile(share, by, Metric::ToolDuration, &tools(&[]));
     let table = Panel::table(
         "Tools",
@@ -46,8 +47,8 @@ fn overview() -> Vec<Panel> {
          what an answer weighs in the context of a model, and what it costs. Click a column to sort.",
     )
     .size(24, 9)
-    .column("Calls per second", Unit::PerSecond, plain(), by_tool(&calls(&[])))
-    .column("Failed", Unit::Ratio, ("green", vec![(0.01, "orange"), (0.1, "red")]), per_tool(&failed))
+    .column("Calls per second", Unit::PerSecond, plain(), all)
+    .column("Failed", Unit::Ratio, ("green", vec![(0.01, "orange"), (0.1, "red")]), failed_by_tool)
     .column("p50", Unit::Seconds, plain(), percentile("0.5", &[label::TOOL]))
     .column("p95", Unit::Seconds, plain(), percentile("0.95", &[label::TOOL]))
     .column("Tokens per answer", Unit::Number, plain(), mean(&[label::TOOL], Metric::ResultTokens, &tools(&[])))
@@ -184,16 +185,19 @@ fn weight() -> Vec<Panel> {
             "Estimated by the configured prices: which tool is worth a cache or a limit.",
         )
         .size(8, 8)
+            .empty("no prices, or idle")
         .unit(Unit::Dollars)
         .stacked()
         .ask("{{tool_name}}", cost(&[label::TOOL])),
         Panel::lines("Cost per hour, by what for", "Compute, calls, egress, and tokens of the models that read answers.")
             .size(8, 8)
+            .empty("no prices, or idle")
             .unit(Unit::Dollars)
             .stacked()
             .ask("{{resource_type}}", cost(&[label::RESOURCE_TYPE])),
         Panel::table("Cost of one call", "Mean of the last minutes, by tool and what for; dearest first.")
             .size(8, 8)
+            .empty("no prices, or idle")
             .column(
                 "Cost",
                 Unit::Dollars,
