@@ -1,6 +1,6 @@
 //! Alerts go where they belong: Alertmanager's own tool reads deploy/alertmanager, and a real Alertmanager inhibits.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+#![expect(clippy::panic, reason = "this is how a test fails")]
 
 #[path = "alertmanager/inhibition.rs"]
 mod inhibition;

@@ -1,6 +1,6 @@
 //! What operators read is true: links lead somewhere, queries parse, names exist, and every alert has its runbook.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+#![expect(clippy::panic, reason = "this is how a test fails")]
 
 mod alerts;
 #[path = "docs/markdown.rs"]
