@@ -7,6 +7,8 @@ mod alerts;
 mod markdown;
 #[path = "docs/promql.rs"]
 mod promql;
+#[path = "docs/samples.rs"]
+mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -16,7 +18,7 @@ use std::process::Command;
 use alerts::{repository, text};
 use markdown::{anchors, files, headings, links, queries, without_fences};
 use mcp_tap::telemetry::names::{Kind, Metric};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where the runbooks are.
 const RUNBOOKS: &str = "deploy/docs/runbooks";
@@ -182,12 +184,37 @@ fn every_query_names_series_and_labels_that_exist() {
     let (series, labels) = (series(), labels());
     for (file, query) in all_queries() {
         let names = promql::names(&query);
-        assert!(!names.series.is_empty(), "{}: {query}", file.display());
-        let strange: Vec<_> = names.series.difference(&series).collect();
+        assert!(!names.selectors.is_empty(), "{}: {query}", file.display());
+        let strange: Vec<_> =
+            names.selectors.iter().filter(|selector| !series.contains(&selector.series)).collect();
         assert!(strange.is_empty(), "{}: {strange:?} in {query}", file.display());
         let strange: Vec<_> = names.labels.difference(&labels).collect();
         assert!(strange.is_empty(), "{}: {strange:?} in {query}", file.display());
     }
+}
+
+#[test]
+fn every_query_finds_something_in_a_fleet_that_has_its_series() {
+    let test = |(place, (_, query)): (usize, &(PathBuf, String))| {
+        let series = samples::series(&promql::names(query));
+        let values = |series: &String| if series.starts_with("up{") { "0x150" } else { "0+1x150" };
+        let inputs: Vec<_> =
+            series.iter().map(|series| json!({"series": series, "values": values(series)})).collect();
+        json!({"name": place.to_string(), "interval": "1m", "input_series": inputs, "promql_expr_test": [{
+            "expr": format!("count(\n{query}\n) > bool 0"), "eval_time": "130m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }]})
+    };
+    let queries = all_queries();
+    let tests: Vec<_> = queries.iter().enumerate().map(test).collect();
+    // JSON is YAML.
+    let file = json!({"rule_files": [], "evaluation_interval": "1m", "tests": tests}).to_string();
+    let path = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(path.path(), file).expect("it is written");
+    let output =
+        Command::new("promtool").args(["test", "rules"]).arg(path.path()).output().expect("promtool");
+    let printed = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
 }
 
 #[test]
