@@ -1,4 +1,4 @@
-//! Series for a query, as a fleet of two servers with two sidecars each has them.
+//! Series for a query, as a fleet of three servers with two sidecars each has them; two have the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,14 +46,14 @@ fn targets(series: &str) -> Vec<Labels> {
         return vec![Labels::new()];
     }
     let mut all = Vec::new();
-    for server in ["orders", "stock"] {
-        let of_server = labels(&[("namespace", "shop"), ("mcp_server", server)]);
+    for (namespace, server) in [("shop", "orders"), ("shop", "stock"), ("test", "orders")] {
+        let of_server = labels(&[("namespace", namespace), ("mcp_server", server)]);
         if series.contains(':') {
             all.push(of_server);
             continue;
         }
         for place in 0..2 {
-            let pod = format!("{server}-{place}");
+            let pod = format!("{server}-{namespace}-{place}");
             let mut one = of_server.clone();
             one.extend(labels(&[("pod", &pod), ("instance", &pod), ("job", "mcp-tap")]));
             if series == "up" {
