@@ -2,21 +2,19 @@
 
 mod support;
 
-use std::io::Write;
-use std::net::SocketAddr;
-use std::process::Command;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::chaos::{self, Plan};
 use support::parts::Parts;
-use support::process::{Process, free_port};
-use support::scrape::page;
+use support::process::Process;
+use support::prometheus::{Prometheus, Setup};
 use support::tap::{Tap, through_proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const QUERY: &str = "/api/v1/query?query=sum%20by%20(tool_name,result)(mcp_tool_requests_total)";
+const QUERY: &str = "sum by (tool_name, result) (mcp_tool_requests_total)";
 
 /// Three good calls and two bad ones.
 async fn called() -> Tap {
@@ -41,37 +39,21 @@ async fn called() -> Tap {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_prometheus_scrapes_the_counts() {
     let tap = called().await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let config = folder.path().join("prometheus.yml");
-    write!(
-        std::fs::File::create(&config).expect("a file"),
-        "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: tap, static_configs: [{{targets: ['{}']}}]}}]\n",
-        tap.admin
-    )
-    .expect("it is written");
-    let port = free_port();
     // Native histograms make it ask for protobuf first; it must be content with text.
-    let prometheus = Process::start(
-        "prometheus",
-        Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--enable-feature=exemplar-storage,native-histograms"),
-    );
-    prometheus.wait_for_line("that it is ready", |line| line.contains("Server is ready").then_some(()));
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let prometheus = Prometheus::start(&Setup {
+        targets: vec![(tap.admin, BTreeMap::new())],
+        flags: vec!["--enable-feature=exemplar-storage,native-histograms".to_owned()],
+        ..Setup::default()
+    });
     let found = prometheus.wait_until("the calls are scraped", || {
-        let answer: Value = serde_json::from_str(&page(address, QUERY)).ok()?;
-        let found = answer["data"]["result"].as_array()?.clone();
-        (found.len() >= 2).then_some(found)
+        Some(prometheus.query(QUERY)).filter(|found| found.len() >= 2)
     });
     let count = |tool: Plan, result: &str| {
         let labels = json!({"tool_name": tool.name(), "result": result});
-        found.iter().find(|series| series["metric"] == labels).map(|series| series["value"][1].clone())
+        found.iter().find(|(metric, _)| *metric == labels).map(|(_, value)| *value)
     };
-    assert_eq!(count(Plan::Ok, "success"), Some(json!("3")), "{found:?}");
-    assert_eq!(count(Plan::ToolError, "error"), Some(json!("2")), "{found:?}");
+    assert_eq!(count(Plan::Ok, "success"), Some(3.0), "{found:?}");
+    assert_eq!(count(Plan::ToolError, "error"), Some(2.0), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

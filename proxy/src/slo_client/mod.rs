@@ -58,11 +58,14 @@ fn read_process(answer: &Answer) -> Result<Report, Problem> {
     answer.json("is it the admin port of an mcp-tap? Check --admin")
 }
 
-/// Whether any objective asks for somebody's attention: it burns, is exhausted, or its numbers contradict each other.
+/// Whether any objective asks for somebody's attention: it burns, nothing is left of its budget (also while it is idle),
+/// or its numbers contradict each other.
 #[must_use]
 pub fn alarming(report: &Report) -> bool {
-    let calm = |state: State| matches!(state, State::Ok | State::Idle);
-    report.objectives.iter().any(|objective| !calm(objective.state))
+    report.objectives.iter().any(|objective| {
+        !matches!(objective.state, State::Ok | State::Idle)
+            || objective.budget.remaining.is_some_and(|remaining| remaining <= 0.0)
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 
+pub(crate) mod alertmanager;
 pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod collector;
@@ -11,12 +12,14 @@ pub(crate) mod corpus;
 pub(crate) mod dashboards;
 pub(crate) mod parts;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod scrape;
 pub(crate) mod server;
 pub(crate) mod spans;
 pub(crate) mod tap;
+pub(crate) mod webhook;
 pub(crate) mod wire;
 
 /// Longest wait for anything in a test; reached only by a failure.
