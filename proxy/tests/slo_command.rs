@@ -57,7 +57,7 @@ fn a_process_is_shown_as_a_table_or_as_json_and_checked_on_demand() {
     let (status, text) = slo(&["--admin", &url, "--json"]);
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((status, &json["objectives"][0]["state"]), (0, &serde_json::json!("burning")));
-    let paths: Vec<_> = server.seen().iter().map(|message| message.first.clone()).collect();
+    let paths: Vec<_> = server.seen().iter().map(|message| message.start.clone()).collect();
     assert!(paths.iter().all(|line| line == "GET /slo HTTP/1.1"), "{paths:?}");
     let calm = ScriptedServer::answering(answer("200 OK", "application/json", &report("ok")));
     assert_eq!(slo(&["--admin", &format!("http://{}", calm.address), "--check"]).0, 0);

@@ -94,7 +94,11 @@ fn row(shape: &Shape, objective: &ObjectiveReport) -> Row {
         clean(&objective.slo),
         clean(&server),
         if objective.target.is_empty() { "?".to_owned() } else { clean(&objective.target) + "%" },
-        objective.window.sli.map_or_else(|| "idle".to_owned(), |sli| floored(sli) + "%"),
+        match objective.window.sli {
+            Some(sli) => floored(sli) + "%",
+            None if objective.state == State::Invalid => "?".to_owned(),
+            None => "idle".to_owned(),
+        },
         shown.map_or_else(nothing, short),
         burn(shape.next).map_or_else(nothing, short),
         objective.budget.remaining.map_or_else(nothing, left),
@@ -130,6 +134,7 @@ fn floored(ratio: f64) -> String {
     }
     // Four decimals; what a float lacks to its decimal number is less than the part that is added.
     let scaled = (ratio * 1e6 + 1e-4).floor();
+    let scaled = if ratio < 1.0 { scaled.min(999_999.0) } else { scaled };
     trimmed(format!("{:.4}", scaled / 1e4))
 }
 
@@ -167,9 +172,10 @@ fn trimmed(text: String) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// Names come from others: no control characters reach the terminal.
+/// Names come from others: nothing in them moves the cursor or turns the line around.
 fn clean(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
+    let turns = |letter| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    text.chars().map(|letter| if letter.is_control() || turns(letter) { '?' } else { letter }).collect()
 }
 
 fn widths(rows: &[Row]) -> [usize; COLUMNS] {
