@@ -49,7 +49,17 @@ pub(super) fn resolve(
     if !reader.problems.is_empty() {
         return Err(reader.problems);
     }
-    Ok(upstream.map(|upstream| Config { server, upstream, inspect, telemetry, slo, traces, state, admin, log }))
+    Ok(upstream.map(|upstream| Config {
+        server,
+        upstream,
+        inspect,
+        telemetry,
+        slo,
+        traces,
+        state,
+        admin,
+        log,
+    }))
 }
 
 /// Reads single settings and gathers what is wrong with them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub fn text(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
-    let unit = units.into_iter().find(|(length, _)| millis > 0 && millis % length == 0);
+    let unit = units.into_iter().find(|(length, _)| millis > 0 && millis.is_multiple_of(*length));
     match unit {
         Some((length, unit)) => format!("{}{unit}", millis / length),
         None if millis == 0 => "0s".to_owned(),
