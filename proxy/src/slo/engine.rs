@@ -190,7 +190,12 @@ impl Engine {
 
     fn objective(&self, objective: &Objective, book: &Book, now: Time) -> ObjectiveReport {
         let (plan, target) = (&self.plan, objective.target);
-        let counts = |window: Duration| book.rings.sum(window, now);
+        // Each window is added up once: several tiers share them.
+        let sums: Vec<_> =
+            plan.windows().into_iter().map(|window| (window, book.rings.sum(window, now))).collect();
+        let counts = |window: Duration| {
+            sums.iter().find(|(length, _)| *length == window).map_or(Counts::ZERO, |(_, counts)| *counts)
+        };
         let covered = |window: Duration| Duration::from_millis(book.coverage.within(millis(window), now));
         let shown = |window: Duration| {
             Window::of(window, counts(window), target, burn::share(covered(window), window))

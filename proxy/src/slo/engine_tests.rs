@@ -241,6 +241,10 @@ fn time_that_runs_backwards_changes_nothing() {
     assert_eq!((report.unix_ms, report.objectives[0].window.good), (START + MINUTE, 2.0));
     let far = engine.report(Time(u64::MAX));
     assert_eq!(far.objectives[0].window.good, 0.0);
+    engine.observe("availability", 1, 0, Time(u64::MAX));
+    engine.configure(Arc::new(Plan::default()), Time(u64::MAX));
+    assert_eq!(engine.report(Time(u64::MAX)).objectives[0].window.good, 1.0);
+    assert!(engine.restore(&engine.save(Time(u64::MAX)), Time(u64::MAX)).is_ok());
 }
 
 /// What happened: seconds since the one before (or a long time), good, bad.

@@ -125,23 +125,34 @@ impl Ring {
     pub fn sum(&self, window: Duration, now: Time) -> Counts {
         let last = self.number(now);
         let wanted = self.shape.of(millis(window));
-        let first = (last + 1).saturating_sub(wanted);
+        let first = last.saturating_add(1).saturating_sub(wanted);
         let mut sum = Counts::ZERO;
-        for (_, counts) in self.between(first) {
-            sum += counts;
+        for counts in self.slices(first).into_iter().flatten() {
+            sum += *counts;
         }
         sum
     }
 
     /// The slots that have events and are not too old at this moment, by number, oldest first.
     pub fn filled(&self, now: Time) -> impl Iterator<Item = (u64, Counts)> + '_ {
-        let first = (self.number(now) + 1).saturating_sub(self.length());
+        let first = self.number(now).saturating_add(1).saturating_sub(self.length());
         self.between(first).filter(|(_, counts)| !counts.is_zero())
+    }
+
+    /// Slots from this number on, as they lie in memory: up to its end, and from its beginning.
+    fn slices(&self, first: u64) -> [&[Counts]; 2] {
+        let held = self.last.saturating_add(1).saturating_sub(self.length());
+        let first = first.max(held);
+        if first > self.last {
+            return [&[], &[]];
+        }
+        let (start, end) = (self.place(first), self.place(self.last) + 1);
+        if start < end { [&self.slots[start..end], &[]] } else { [&self.slots[start..], &self.slots[..end]] }
     }
 
     /// Slots from this number on.
     fn between(&self, first: u64) -> impl Iterator<Item = (u64, Counts)> + '_ {
-        let held = (self.last + 1).saturating_sub(self.length());
+        let held = self.last.saturating_add(1).saturating_sub(self.length());
         (first.max(held)..=self.last).map(|number| (number, self.slots[self.place(number)]))
     }
 

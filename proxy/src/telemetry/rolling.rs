@@ -157,6 +157,48 @@ mod tests {
         assert!((actual / expected - 1.0).abs() <= 1.0 / 32.0, "{actual} is not near {expected}");
     }
 
+    /// The value at rank `max(1, ceil(percent / 100 · n))` of sorted ones, counted from 1: the oracle.
+    fn exact_nearest_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+        let rank = (percent * sorted.len()).div_ceil(100).max(1);
+        sorted.get(rank - 1).copied()
+    }
+
+    #[test]
+    fn nearest_ranks_are_those_of_the_worked_examples() {
+        // R3 and R4 of slo-and-alerts.md §11.
+        let hundred: Vec<_> = (1..=100).collect();
+        for (percent, expected) in [(0, 1), (50, 50), (95, 95), (99, 99), (100, 100)] {
+            assert_eq!(exact_nearest_rank(&hundred, percent), Some(expected), "p{percent}");
+        }
+        for percent in 0..=100 {
+            assert_eq!(exact_nearest_rank(&[7], percent), Some(7), "p{percent}");
+            assert_eq!(exact_nearest_rank::<u8>(&[], percent), None, "p{percent}");
+        }
+        let two = [10, 20];
+        assert_eq!((exact_nearest_rank(&two, 50), exact_nearest_rank(&two, 51)), (Some(10), Some(20)));
+    }
+
+    #[test]
+    fn the_summary_takes_the_same_ranks() {
+        let start = crate::clock::now();
+        for number in (0..=200_usize).chain([1_000, 12_345, 99_999]) {
+            // Each value is far from the one before, up to the end of what is told apart.
+            let values: Vec<_> =
+                (0..number).map(|place| 1.2_f64.powi((place % 100) as i32) / 100_000.0).collect();
+            let summary = RollingSummary::new(start);
+            values.iter().for_each(|value| summary.observe(*value, start));
+            let mut sorted = values;
+            sorted.sort_by(f64::total_cmp);
+            let expected: Vec<_> = [50, 90, 95, 99]
+                .into_iter()
+                .filter_map(|percent| exact_nearest_rank(&sorted, percent))
+                .collect();
+            let found: Vec<_> = summary.quantiles(start).into_iter().flatten().collect();
+            assert_eq!(found.len(), expected.len(), "{number} values");
+            found.into_iter().zip(expected).for_each(|(found, expected)| near(found, expected));
+        }
+    }
+
     #[test]
     fn quantiles_are_within_a_thirty_second_of_the_value() {
         let start = crate::clock::now();
