@@ -87,6 +87,11 @@ impl Process {
         }
     }
 
+    /// All that it printed so far and will print.
+    pub(crate) fn printed(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.printed)
+    }
+
     /// Its resident memory in KiB (proc(5)).
     pub(crate) fn resident_kib(&self) -> usize {
         std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))

@@ -68,7 +68,15 @@ impl Tap {
         self.process.resident_kib()
     }
 
-    /// Ends it as Kubernetes does; gives its status and its whole log.
+    /// Ends it as Kubernetes does; gives its status and all that it ever printed.
+    pub(crate) fn stop_with_log(self) -> (ExitStatus, String) {
+        let printed = self.process.printed();
+        let (status, _) = self.stop();
+        let printed = printed.lock().expect("no reader panics").clone();
+        (status, printed)
+    }
+
+    /// Ends it as Kubernetes does; gives its status and its log after it listened.
     pub(crate) fn stop(self) -> (ExitStatus, String) {
         self.process.terminate();
         let (status, lines) = self.process.finish(STOP);
