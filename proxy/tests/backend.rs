@@ -10,4 +10,6 @@ mod contexts;
 mod exports;
 #[path = "backend/figures.rs"]
 mod figures;
+#[path = "backend/quality.rs"]
+mod quality;
 mod support;

@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::client::RawClient;
+use support::parts::{Parts, Server};
 use support::scrape::{Scrape, page};
 use support::server::{Connection, ScriptedServer};
 use support::tap::{Tap, through_proxy};
@@ -214,4 +215,38 @@ fn a_burst_of_calls_is_bounded_and_every_answer_is_accounted_for() {
     let grown = tap.resident_kib().saturating_sub(before);
     assert!(grown < 32 << 10, "{grown} KiB more");
     drop(client);
+}
+
+/// With headers of its own, as a client of the last revision with sessions.
+fn session_request(session: &str, method: &str, params: &Value) -> Vec<u8> {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\n{session}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+#[test]
+fn the_structured_tool_of_server_everything_is_sound() {
+    let program = "@modelcontextprotocol/server-everything/dist/index.js";
+    let server =
+        Server::start("server-everything", "/mcp", Parts::find().package(program).arg("streamableHttp"));
+    let tap = through_proxy(&server.origin());
+    let mut client = RawClient::connect(tap.traffic);
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "agent", "version": "1"}});
+    let hello = client.exchange(&session_request("", "initialize", &hello));
+    let id = hello.header("mcp-session-id").expect("a session");
+    let session = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n");
+    client.exchange(&session_request(&session, "tools/list", &json!({})));
+    tap.wait_until("the catalogue is known", || {
+        (Scrape::of(tap.admin).sum("mcp_proxy_catalogue_tools") > 0.0).then_some(())
+    });
+    let call = json!({"name": "get-structured-content", "arguments": {"location": "Chicago"}});
+    client.exchange(&session_request(&session, "tools/call", &call));
+    let scrape = scrape_when(&tap, 1.0);
+    assert_eq!(events(&scrape), (1.0, 0.0));
+    assert_eq!(scrape.sum_where("sli_quality_score", &[("tool_name", "get-structured-content")]), 100.0);
 }
