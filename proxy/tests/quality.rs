@@ -1,5 +1,7 @@
 //! Quality end to end: the real program in front of a server that answers well and badly.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::{Value, json};
