@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 
+use super::element::{Element, ElementKind};
 use super::number::Scalar;
 use super::path::Slot;
 use super::text::capped;
@@ -56,27 +57,6 @@ struct TaskFacts {
     status: Option<TaskStatus>,
     ttl: Option<u64>,
     ttl_ms: Option<u64>,
-}
-
-/// The element of `result.content` that is being read.
-#[derive(Debug, Default)]
-struct Element {
-    kind: ElementKind,
-    text: u64,
-    resource_text: u64,
-    /// The members that are there in the form that MCP gives them, by [`required`].
-    members: u8,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-enum ElementKind {
-    Text,
-    Image,
-    Audio,
-    Resource,
-    Link,
-    #[default]
-    Other,
 }
 
 impl Facts {
@@ -240,21 +220,7 @@ impl Facts {
             Slot::ElementText => self.element.text = text,
             Slot::ResourceText => self.element.resource_text = text,
             Slot::Element => {
-                content.items = content.items.saturating_add(1);
-                content.malformed |= !self.element.is_whole();
-                match self.element.kind {
-                    ElementKind::Text => {
-                        content.text += size;
-                        content.readable += self.element.text;
-                    }
-                    ElementKind::Image => content.image += size,
-                    ElementKind::Audio => content.audio += size,
-                    ElementKind::Resource | ElementKind::Link => {
-                        content.resource += size;
-                        content.readable += self.element.resource_text;
-                    }
-                    ElementKind::Other => content.other += size,
-                }
+                self.element.add_to(content, size);
             }
             _ => {}
         }
@@ -503,58 +469,5 @@ fn text_id(bytes: &[u8], hash: Option<u64>) -> RequestId {
         (text, false) => RequestId::Text(text),
         // No UTF-8, and longer once that is put right.
         (_, true) => RequestId::Hash(hash.unwrap_or_else(|| fingerprint(bytes))),
-    }
-}
-
-impl ElementKind {
-    fn parse(text: &[u8]) -> Self {
-        match text {
-            b"text" => Self::Text,
-            b"image" => Self::Image,
-            b"audio" => Self::Audio,
-            b"resource" => Self::Resource,
-            b"resource_link" => Self::Link,
-            _ => Self::Other,
-        }
-    }
-
-    /// The members that an element of this type must have; `None` where there is no such type.
-    const fn required(self) -> Option<u8> {
-        match self {
-            Self::Text => Some(required::TEXT),
-            Self::Image | Self::Audio => Some(required::DATA | required::MIME),
-            Self::Resource => Some(required::RESOURCE),
-            Self::Link => Some(required::URI | required::NAME),
-            Self::Other => None,
-        }
-    }
-}
-
-/// Members that elements must have, one bit each.
-mod required {
-    pub(super) const TEXT: u8 = 1;
-    pub(super) const DATA: u8 = 1 << 1;
-    pub(super) const MIME: u8 = 1 << 2;
-    pub(super) const RESOURCE: u8 = 1 << 3;
-    pub(super) const URI: u8 = 1 << 4;
-    pub(super) const NAME: u8 = 1 << 5;
-}
-
-impl Element {
-    /// A member begins; the last of equal keys counts.
-    fn member(&mut self, slot: Slot, shape: Shape) {
-        let (bit, form) = match slot {
-            Slot::ElementText => (required::TEXT, Shape::Text),
-            Slot::ElementData => (required::DATA, Shape::Text),
-            Slot::ElementMime => (required::MIME, Shape::Text),
-            Slot::ElementUri => (required::URI, Shape::Text),
-            Slot::ElementName => (required::NAME, Shape::Text),
-            _ => (required::RESOURCE, Shape::Object),
-        };
-        self.members = if shape == form { self.members | bit } else { self.members & !bit };
-    }
-
-    fn is_whole(&self) -> bool {
-        self.kind.required().is_some_and(|members| self.members & members == members)
     }
 }

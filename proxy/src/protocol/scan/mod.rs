@@ -13,9 +13,11 @@
 //!   never called malformed; a malformed one may pass for a valid one.
 //!
 //! The parts: `grammar.rs` walks the tokens, `path.rs` knows which members are read, `skip.rs` passes over the others,
-//! `text.rs` and `number.rs` decode, `capture.rs` keeps raw text, `facts.rs` builds the message.
+//! `text.rs` and `number.rs` decode, `capture.rs` keeps raw text, `element.rs` knows the content of results, `facts.rs`
+//! builds the message.
 
 mod capture;
+mod element;
 mod facts;
 mod grammar;
 mod number;
