@@ -46,6 +46,16 @@ lint: $(CARGO_DENY) ## Formatting, clippy, licences and bans
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$(CARGO_DENY) check bans licenses sources
 
+.PHONY: generate
+generate: ## Renew the generated files in deploy/ (tests compare them with the generator)
+	@cargo build --quiet --bin mcp-tap
+	@tap="$${CARGO_TARGET_DIR:-target}/debug/mcp-tap"; out=deploy/prometheus; unset MCP_TAP_CONFIG; mkdir -p $$out; \
+	"$$tap" rules --output $$out/mcp-tap.rules.yml; \
+	"$$tap" rules --format tests --output $$out/mcp-tap.rules.test.yml; \
+	"$$tap" rules --format prometheusrule --label release=kube-prometheus-stack --output $$out/prometheusrule.yaml; \
+	"$$tap" rules --format openslo --output $$out/openslo.yaml; \
+	"$$tap" rules --format sloth --output $$out/sloth.yaml
+
 .PHONY: parts
 parts: ## Install the third-party servers, clients and tools that the tests use (into .parts/)
 	proxy/tests/parts/install

@@ -73,7 +73,7 @@ fn everywhere(shape: &Shape<'_>, good: &str, bad: &str) -> Vec<(String, String)>
 }
 
 fn healthy(shape: &Shape<'_>) -> Case {
-    let at = long(shape);
+    let at = aligned(shape, shape.base * 12);
     let good = format!("0+{}x{}", rate(shape), scrapes(shape, at));
     let bad = format!("0x{}", scrapes(shape, at));
     let watchdog = format!(r#"{{alertname="{}",severity="none"}}"#, alerts::WATCHDOG);
@@ -121,8 +121,9 @@ fn idle(shape: &Shape<'_>) -> Case {
 }
 
 fn outage(shape: &Shape<'_>) -> Case {
-    let start = long(shape);
-    let at = aligned(shape, start * 2 + shape.settings.scrape_interval * 2 + shape.settings.interval);
+    let start = aligned(shape, shape.base * 2);
+    let at =
+        aligned(shape, start + long(shape) + shape.settings.scrape_interval * 2 + shape.settings.interval);
     let rate = rate(shape);
     let (before, after) = (scrapes(shape, start), scrapes(shape, at.saturating_sub(start)));
     let good = format!("0+{rate}x{before} {}x{after}", rate * before);
@@ -143,7 +144,7 @@ fn outage(shape: &Shape<'_>) -> Case {
     expected.sort();
     Case {
         name: "in a full outage every page tier fires".to_owned(),
-        about: "All good for as long as the longest window of a page, then all bad for as long again.",
+        about: "All good for a while, then all bad for as long as the longest window of a page.",
         series: everywhere(shape, &good, &bad),
         checks: vec![Check::nothing(start, question.clone()), Check { at, expr: question, expected }],
     }
