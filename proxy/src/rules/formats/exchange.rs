@@ -19,7 +19,7 @@ const GOOD: &str = r#"verdict="good""#;
 
 /// A service, an SLO for each objective, a policy for each tier that can fire, and the targets that they notify.
 pub(super) fn openslo(shape: &Shape<'_>, warnings: &mut Vec<String>, options: &Options) -> String {
-    if shape.plan.windows().iter().any(|window| window.as_secs() % 60 != 0) {
+    if shape.plan.windows().iter().any(|window| !window.as_secs().is_multiple_of(60)) {
         warnings.push(
             "OpenSLO knows no durations shorter than a minute: tools may refuse the windows".to_owned(),
         );
