@@ -65,6 +65,11 @@ generate: ## Write anew what is generated and checked in below deploy/
 	cargo build --bin mcp-tap
 	"$${CARGO_TARGET_DIR:-target}/debug/mcp-tap" dashboards --output-dir deploy/grafana/dashboards
 
+.PHONY: pictures
+pictures: parts ## Draw the pictures of deploy/docs/dashboards.md from real traffic (about ten minutes)
+	cargo build --profile demo --bin mcp-backend --bin mcp-tap --bin mcp-loadtest
+	$(PARTS)/bin/node proxy/tests/parts/pictures.mjs "$${CARGO_TARGET_DIR:-target}/demo" deploy/docs/pictures
+
 .PHONY: bench
 bench: ## Compare CPU and memory with a bare proxy (release build, then about four minutes)
 	cargo build --release

@@ -128,7 +128,7 @@ function timeSeries(panel, answers, range, width, height) {
   });
   const marks = limits.filter((step) => step.value <= high && step.value >= low).map((step) =>
     `<line x1="62" x2="${width - 8}" y1="${y(step.value)}" y2="${y(step.value)}" stroke="${NAMED[step.color]}" stroke-dasharray="4 4"/>`);
-  const diamonds = exemplars.slice(-150).map(([time, value]) => {
+  const diamonds = exemplars.slice(-80).map(([time, value]) => {
     const [px, py] = [x(time), y(Math.min(value, high))];
     return `<path d="M${px} ${py - 4}l4 4l-4 4l-4 -4z" fill="#3f7fd5" fill-opacity="0.8"/>`;
   });
@@ -239,7 +239,7 @@ const STYLE = `
   section { background: #fff; border: 1px solid #dcdee0; border-radius: 3px; padding: 5px 7px; }
   h2 { font-size: 14px; margin: 0; padding: 8px 4px; } h3 { font-size: 12px; margin: 0 0 4px; white-space: nowrap; }
   .empty { color: #888; font-size: 17px; display: grid; place-items: center; height: 75%; }
-  svg text { font-size: 10px; fill: #555; } .grid { stroke: #eceef0; }
+  svg text { font-size: 10px; fill: #555; } polyline, polygon, rect, line { shape-rendering: crispEdges; } .grid { stroke: #eceef0; }
   .legend { font-size: 10px; line-height: 17px; } .legend span { margin-right: 12px; white-space: nowrap; display: inline-block; }
   .legend i { display: inline-block; width: 12px; height: 3px; margin-right: 4px; vertical-align: middle; }
   .stat { display: grid; align-items: center; justify-items: center; text-align: center; } .stat small { display: block; color: #555; font-size: 10px; }
