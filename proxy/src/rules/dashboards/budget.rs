@@ -30,9 +30,9 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     let (first, steps) = remaining_steps();
     let gauge = Panel::gauge(
         "Budget left",
-        "The part of each error budget that is left over the sliding period: 100 % is untouched, 0 % is used up, \
-         negative is an objective that is missed. Below 10 %: no risky changes until old failures fall out of the \
-         period.",
+        "The part of each error budget that is left over the sliding period: 100 % is untouched, 0 % is \
+         used up, negative is an objective that is missed. Below 10 %: no risky changes until old \
+         failures fall out of the period.",
     )
     .unit(Unit::Ratio)
     .scale(Some(0.0), Some(1.0))
@@ -40,16 +40,17 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     .ask("{{mcp_server}} {{slo}}", recorded.remaining());
     let allowed = Panel::number(
         "Bad events still allowed",
-        "How many more events may be bad before the budget is used up, of as many events as the period had. Negative: \
-         so many were too many. A handful: single failures decide, think of a lower target.",
+        "How many more events may be bad before the budget is used up, of as many events as the period \
+         had. Negative: so many were too many. A handful: single failures decide, think of a lower \
+         target.",
     )
     .size(6, 7)
     .steps("red", &[(0.0, "orange"), (10.0, "green")])
     .ask("{{mcp_server}} {{slo}}", recorded.allowed());
     let exhausted = Panel::number(
         "Used up in",
-        "When nothing is left if it goes on burning as over the shown window. Nothing is shown while nothing burns, \
-         and when nothing is left.",
+        "When nothing is left if it goes on burning as over the shown window. Nothing is shown while \
+         nothing burns, and when nothing is left.",
     )
     .size(6, 7)
     .unit(Unit::Seconds)
@@ -66,8 +67,8 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
 fn used(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     let remaining = Panel::lines(
         "Budget left over time",
-        "How the budgets went down, and up again when old failures fell out of the period. Steep steps are incidents: \
-         red lines mark the alerts of that time.",
+        "How the budgets went down, and up again when old failures fell out of the period. Steep steps \
+         are incidents: red lines mark the alerts of that time.",
     )
     .size(12, 9)
     .unit(Unit::Ratio)
@@ -77,8 +78,8 @@ fn used(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     let window = recorded.window();
     let consumed = Panel::lines(
         format!("Part of the budget used within {window}"),
-        "How much of the whole period's budget each window took. An even use stays below the window's share of the \
-         period; peaks are incidents and say how expensive they were.",
+        "How much of the whole period's budget each window took. An even use stays below the window's \
+         share of the period; peaks are incidents and say how expensive they were.",
     )
     .size(12, 9)
     .unit(Unit::Ratio)
@@ -99,8 +100,8 @@ fn used(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
 fn places(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     let worst = Panel::table(
         "Worst servers",
-        "Every server and objective, least budget first: what is left, how fast it burns, how many bad events are \
-         still allowed, and when it is used up.",
+        "Every server and objective, least budget first: what is left, how fast it burns, how many bad \
+         events are still allowed, and when it is used up.",
     )
     .size(24, 9)
     .column("Budget left", Unit::Ratio, remaining_steps(), recorded.remaining())
@@ -115,8 +116,8 @@ fn places(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Pane
     );
     let tools = Panel::table(
         "Tools that failed most in the shown time",
-        "Calls that did not succeed, by tool and the one party at fault; without the caller's own mistakes and \
-         cancelled calls. The first rows are where budget is won back.",
+        "Calls that did not succeed, by tool and the one party at fault; without the caller's own \
+         mistakes and cancelled calls. The first rows are where budget is won back.",
     )
     .size(16, 9)
     .empty("no failure")
@@ -125,8 +126,9 @@ fn places(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Pane
     .link("Tools", to_dashboard(settings, Dashboard::Tools));
     let processes = Panel::number(
         "As the sidecars count it",
-        "The least budget left by the counts of a single sidecar since it started, or since its saved state. It knows \
-         only its own traffic: for fleets believe the panels above, which alerts use too.",
+        "The least budget left by the counts of a single sidecar since it started, or since its saved \
+         state. It knows only its own traffic: for fleets believe the panels above, which alerts use \
+         too.",
     )
     .size(8, 9)
     .unit(Unit::Percent)

@@ -186,7 +186,6 @@ pub(super) fn explained(settings: &Settings, panel: Panel, alert: &str) -> Panel
 pub(super) fn to_dashboard(settings: &Settings, which: Dashboard) -> String {
     let url = settings.dashboard_url.replace("{dashboard}", which.uid());
     let separator = if url.contains('?') { '&' } else { '?' };
-    format!(
-        "{url}{separator}${{__url_time_range}}&${{datasource:queryparam}}&${{namespace:queryparam}}&${{mcp_server:queryparam}}"
-    )
+    let variables = ["datasource", "namespace", label::SERVER].map(|name| format!("&${{{name}:queryparam}}"));
+    format!("{url}{separator}${{__url_time_range}}{}", variables.concat())
 }

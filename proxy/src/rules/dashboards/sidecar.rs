@@ -18,8 +18,8 @@ pub(super) fn panels(settings: &Settings) -> Vec<Panel> {
 fn whole(settings: &Settings) -> Vec<Panel> {
     let unread = Panel::lines(
         "Forwarded without being read",
-        "By reason: the panels above miss these. too_large and memory: raise the limits; encoding: the client or \
-         server compresses.",
+        "By reason: the panels above miss these. too_large and memory: raise the limits; encoding: the \
+         client or server compresses.",
     )
     .size(8, 7)
     .unit(Unit::PerSecond)
@@ -27,8 +27,8 @@ fn whole(settings: &Settings) -> Vec<Panel> {
     .ask("{{reason}}", sum_rate(&[label::REASON], &metric(Metric::NotInspected, &[])));
     let reloads = Panel::number(
         "Configuration and state",
-        "Changed configurations that were taken or refused, and saves of the error budgets' state, since start. \
-         Failures: the sidecar's log says why.",
+        "Changed configurations that were taken or refused, and saves of the error budgets' state, since \
+         start. Failures: the sidecar's log says why.",
     )
     .size(8, 7)
     .ask("reload {{result}}", sum(&[label::RESULT], &metric(Metric::ConfigReloads, &[])))
@@ -59,23 +59,30 @@ fn resources() -> Vec<Panel> {
         Panel::lines("CPU", "Processor seconds per second, by server.")
             .size(6, 7)
             .ask("{{mcp_server}}", sum_rate(&[label::SERVER], &metric(Metric::ProcessCpu, &[]))),
-        Panel::lines("Memory", "Resident memory of the greatest sidecar of each server.").size(6, 7).unit(Unit::Bytes).ask(
-            "{{mcp_server}}",
-            format!("max by ({}) ({})", label::SERVER, metric(Metric::ProcessResident, &[])),
-        ),
+        Panel::lines("Memory", "Resident memory of the greatest sidecar of each server.")
+            .size(6, 7)
+            .unit(Unit::Bytes)
+            .ask(
+                "{{mcp_server}}",
+                format!("max by ({}) ({})", label::SERVER, metric(Metric::ProcessResident, &[])),
+            ),
         Panel::lines(
             "Requests without an end yet",
-            "Requests seen whose end was not seen. A line that only grows is a server that forgets to answer.",
+            "Requests seen whose end was not seen. A line that only grows is a server that forgets to \
+             answer.",
         )
         .size(6, 7)
         .ask("{{mcp_server}}", sum(&[label::SERVER], &metric(Metric::InflightOperations, &[]))),
-        Panel::table("Versions", "Sidecars by server and version; mixed versions are a rollout that is not done.")
-            .size(24, 6)
-            .column(
-                "Sidecars",
-                Unit::Number,
-                plain(),
-                format!("count by ({}, {}) ({})", label::SERVER, label::VERSION, metric(Metric::BuildInfo, &[])),
-            ),
+        Panel::table(
+            "Versions",
+            "Sidecars by server and version; mixed versions are a rollout that is not done.",
+        )
+        .size(24, 6)
+        .column(
+            "Sidecars",
+            Unit::Number,
+            plain(),
+            format!("count by ({}, {}) ({})", label::SERVER, label::VERSION, metric(Metric::BuildInfo, &[])),
+        ),
     ]
 }

@@ -24,35 +24,42 @@ fn kept(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     let window = recorded.window();
     let table = Panel::table(
         format!("Objectives over the last {window}"),
-        "One row per server and objective: what was good, what must be good, how fast the budget burns (1 is exactly \
-         what the period allows) and what is left of it. Start with the rows whose burn is red. Without events in \
-         the window there is no SLI: the objective is idle, neither kept nor missed.",
+        "One row per server and objective: what was good, what must be good, how fast the budget burns \
+         (1 is exactly what the period allows) and what is left of it. Start with the rows whose burn is \
+         red. Without events in the window there is no SLI: the objective is idle, neither kept nor \
+         missed.",
     )
     .column("SLI", Unit::Ratio, plain(), recorded.sli())
     .column("Target", Unit::Ratio, plain(), recorded.target())
-    .column("Burn", Unit::Number, ("green", vec![(1.0, "orange"), (page_factor(plan), "red")]), recorded.burn(plan.window))
+    .column(
+        "Burn",
+        Unit::Number,
+        ("green", vec![(1.0, "orange"), (page_factor(plan), "red")]),
+        recorded.burn(plan.window),
+    )
     .column("Budget left", Unit::Ratio, ("red", vec![(0.0, "orange"), (0.1, "green")]), recorded.remaining())
     .column("Events per second", Unit::PerSecond, plain(), recorded.events())
     .sort_by("Burn", true)
     .link("Error budgets", to_dashboard(settings, Dashboard::ErrorBudget));
     let firing = Panel::number(
         "Alerts firing",
-        "Alerts of the chosen servers that fire now, pages and tickets. Not 0: see the table of alerts beside it.",
+        "Alerts of the chosen servers that fire now, pages and tickets. Not 0: see the table of alerts \
+         beside it.",
     )
     .size(4, 9)
     .steps("green", &[(1.0, "red")])
     .ask("alerts", or_zero(&format!("count({})", firing())));
     let idle = Panel::number(
         "Idle objectives",
-        "Objectives of a server that had no event lately. Fine for a server that nobody uses; else look whether its \
-         traffic goes around the sidecar.",
+        "Objectives of a server that had no event lately. Fine for a server that nobody uses; else look \
+         whether its traffic goes around the sidecar.",
     )
     .size(4, 9)
     .ask("idle", or_zero(&format!("count({} == 0)", recorded.events())));
     let list = Panel::table(
         "Alerts, pending and firing",
-        "Every alert of these servers, with its windows, and for how long its condition has held. Each has a runbook: its \
-         name in lower case with dashes.",
+        "Every alert of these servers, with its windows, and for how long its condition has held. Each \
+         has a runbook: its name in lower case with dashes.",
     )
     .size(16, 9)
     .empty("no alert")
@@ -78,8 +85,9 @@ fn alert_ages() -> String {
 fn course(recorded: &Recorded<'_>) -> Vec<Panel> {
     let sli = Panel::lines(
         format!("SLI over {} and its target", recorded.window()),
-        "Good events by all events over the sliding window, per server and objective; the dashed line is the target. \
-         Below its line an objective would be missed if it went on like this for the whole period.",
+        "Good events by all events over the sliding window, per server and objective; the dashed line is \
+         the target. Below its line an objective would be missed if it went on like this for the whole \
+         period.",
     )
     .size(16, 9)
     .unit(Unit::Ratio)
@@ -87,7 +95,8 @@ fn course(recorded: &Recorded<'_>) -> Vec<Panel> {
     .ask("target {{slo}}", max(&[label::SLO], &format!("{}{{slo=~\"$slo\"}}", series::OBJECTIVE)));
     let now = Panel::lines(
         format!("Bad by all events, last {}", duration::text(recorded.shortest())),
-        "The same upside down and over the shortest window: what happens right now. A gap is a time without events.",
+        "The same upside down and over the shortest window: what happens right now. A gap is a time \
+         without events.",
     )
     .size(8, 9)
     .unit(Unit::Ratio)
@@ -99,9 +108,9 @@ fn course(recorded: &Recorded<'_>) -> Vec<Panel> {
 fn burning(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     let mut burn = Panel::lines(
         "Burn by window, worst server",
-        "How many times faster than allowed each objective's budget is used up, by window; 1 uses up exactly the \
-         budget of a period in a period. Short windows react first, long ones say how much is really lost. Dashed: \
-         the limits of the tiers.",
+        "How many times faster than allowed each objective's budget is used up, by window; 1 uses up \
+         exactly the budget of a period in a period. Short windows react first, long ones say how much \
+         is really lost. Dashed: the limits of the tiers.",
     )
     .size(14, 9)
     .steps("green", &limits(plan))
@@ -113,9 +122,9 @@ fn burning(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Pan
     }
     let mut tiers = Panel::number(
         "How near the tiers are to their alerts",
-        "Per objective and tier the smaller burn of its two windows by the tier's limit, of the worst server: at 100 % \
-         the tier alerts, if it also saw its least number of bad events. The tiers are, from loud to quiet, pages and \
-         tickets.",
+        "Per objective and tier the smaller burn of its two windows by the tier's limit, of the worst \
+         server: at 100 % the tier alerts, if it also saw its least number of bad events. The tiers are, \
+         from loud to quiet, pages and tickets.",
     )
     .size(10, 9)
     .unit(Unit::Ratio)
@@ -135,8 +144,8 @@ fn events(recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     let by_objective = |series: &str| sum(&[label::SLO], series);
     let counted = Panel::lines(
         "Events per second",
-        "Good and bad events per objective. Requests that are no event (the caller's mistakes, cancelled ones, pings) \
-         are not here. Few events make ratios jump: one bad of ten is 10 %.",
+        "Good and bad events per objective. Requests that are no event (the caller's mistakes, cancelled \
+         ones, pings) are not here. Few events make ratios jump: one bad of ten is 10 %.",
     )
     .unit(Unit::PerSecond)
     .scale(Some(0.0), None)
@@ -152,8 +161,8 @@ fn events(recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     let percentile = |share: &str| quantile(share, &[], Metric::SliDuration, &[]);
     let latency = Panel::lines(
         "Duration of answered tool calls",
-        "Percentiles of what the latency objectives judge, with their thresholds. Points are single calls that have a \
-         trace: click one of the slow ones.",
+        "Percentiles of what the latency objectives judge, with their thresholds. Points are single \
+         calls that have a trace: click one of the slow ones.",
     )
     .size(16, 8)
     .unit(Unit::Seconds)
@@ -164,8 +173,8 @@ fn events(recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     .ask("target {{slo}}", max(&[label::SLO], series::LATENCY_THRESHOLD));
     let coverage = Panel::number(
         format!("History of the last {}", recorded.period()),
-        "The part of the period that Prometheus has data of, least server per objective. Below half of it budgets are \
-         estimates: keep the data for longer than the period.",
+        "The part of the period that Prometheus has data of, least server per objective. Below half of \
+         it budgets are estimates: keep the data for longer than the period.",
     )
     .size(8, 8)
     .unit(Unit::Ratio)

@@ -43,15 +43,21 @@ fn overview() -> Vec<Panel> {
     let percentile = |share: &str, by: &[&str]| quantile(share, by, Metric::ToolDuration, &tools(&[]));
     let table = Panel::table(
         "Tools",
-        "One row per tool, over the last minutes: how often it is called, how many calls fail, how long they take, \
-         what an answer weighs in the context of a model, and what it costs. Click a column to sort.",
+        "One row per tool, over the last minutes: how often it is called, how many calls fail, how long \
+         they take, what an answer weighs in the context of a model, and what it costs. Click a column \
+         to sort.",
     )
     .size(24, 9)
     .column("Calls per second", Unit::PerSecond, plain(), all)
     .column("Failed", Unit::Ratio, ("green", vec![(0.01, "orange"), (0.1, "red")]), failed_by_tool)
     .column("p50", Unit::Seconds, plain(), percentile("0.5", &[label::TOOL]))
     .column("p95", Unit::Seconds, plain(), percentile("0.95", &[label::TOOL]))
-    .column("Tokens per answer", Unit::Number, plain(), mean(&[label::TOOL], Metric::ResultTokens, &tools(&[])))
+    .column(
+        "Tokens per answer",
+        Unit::Number,
+        plain(),
+        mean(&[label::TOOL], Metric::ResultTokens, &tools(&[])),
+    )
     .column("Cost per hour", Unit::Dollars, plain(), cost(&[label::TOOL]))
     .sort_by("Calls per second", true);
     vec![
@@ -64,13 +70,17 @@ fn overview() -> Vec<Panel> {
         )
         .unit(Unit::Ratio)
         .steps("green", &[(0.01, "orange"), (0.1, "red")])
-        .ask("failed", share(&format!("({})", or_zero(&sum_rate(&[], &failed))), &sum_rate(&[], &calls(&[])))),
+        .ask(
+            "failed",
+            share(&format!("({})", or_zero(&sum_rate(&[], &failed))), &sum_rate(&[], &calls(&[]))),
+        ),
         Panel::number("Duration, p95", "Nineteen of twenty calls are faster than this.")
             .unit(Unit::Seconds)
             .ask("p95", percentile("0.95", &[])),
         Panel::number(
             "Open connections",
-            "Connections and sessions of clients that are open now. 0 with traffic: clients open one per request.",
+            "Connections and sessions of clients that are open now. 0 with traffic: clients open one per \
+             request.",
         )
         .ask("connections", sum(&[], &metric(Metric::ActiveConnections, &[]))),
         table,
@@ -85,8 +95,9 @@ fn cost(by: &[&str]) -> String {
 fn ends(settings: &Settings) -> Vec<Panel> {
     let faults = Panel::lines(
         "Failures by whose fault they are",
-        "Every failed call has one party at fault: caller (wrong arguments), tool (it said so), server_protocol and \
-         server_transport (the server around it), timeout, cancelled, proxy (this sidecar: report it).",
+        "Every failed call has one party at fault: caller (wrong arguments), tool (it said so), \
+         server_protocol and server_transport (the server around it), timeout, cancelled, proxy (this \
+         sidecar: report it).",
     )
     .size(8, 8)
     .unit(Unit::PerSecond)
@@ -95,15 +106,16 @@ fn ends(settings: &Settings) -> Vec<Panel> {
     vec![
         Panel::lines(
             "Calls by tool",
-            "The ten tools called most. A tool that vanishes or explodes is an agent or a prompt that changed.",
+            "The ten tools called most. A tool that vanishes or explodes is an agent or a prompt that \
+             changed.",
         )
         .size(8, 8)
         .unit(Unit::PerSecond)
         .ask("{{tool_name}}", format!("topk(10, {})", by_tool(&calls(&[])))),
         Panel::lines(
             "Calls by result",
-            "Success, error (also answers with `isError`), timeout, cancelled. Growing errors: see whose fault they \
-             are.",
+            "Success, error (also answers with `isError`), timeout, cancelled. Growing errors: see whose \
+             fault they are.",
         )
         .size(8, 8)
         .unit(Unit::PerSecond)
@@ -112,7 +124,8 @@ fn ends(settings: &Settings) -> Vec<Panel> {
         explained(settings, faults, names::PROXY_FAULTS),
         Panel::lines(
             "Failures by type",
-            "What failed exactly, by tool: the codes of JSON-RPC and HTTP, tool_error, timeout, closed streams.",
+            "What failed exactly, by tool: the codes of JSON-RPC and HTTP, tool_error, timeout, closed \
+             streams.",
         )
         .size(16, 7)
         .unit(Unit::PerSecond)
@@ -122,7 +135,8 @@ fn ends(settings: &Settings) -> Vec<Panel> {
         ),
         Panel::lines(
             "Calls of unknown tools",
-            "Calls of tools that are in no list of the server: an agent invents names, or holds an old list.",
+            "Calls of tools that are in no list of the server: an agent invents names, or holds an old \
+             list.",
         )
         .size(8, 7)
         .unit(Unit::PerSecond)
@@ -151,8 +165,8 @@ fn durations(settings: &Settings) -> Vec<Panel> {
         explained(settings, each, names::ANOMALOUS_LATENCY),
         Panel::heat_map(
             "Distribution",
-            "How many calls took how long: two bands are two kinds of calls (a cache, a timeout), which no percentile \
-             shows.",
+            "How many calls took how long: two bands are two kinds of calls (a cache, a timeout), which \
+             no percentile shows.",
         )
         .size(8, 9)
         .unit(Unit::Seconds)
@@ -164,8 +178,8 @@ fn weight() -> Vec<Panel> {
     vec![
         Panel::lines(
             "Tokens of an answer, p95 by tool",
-            "Estimated tokens that an answer takes up in a model's context. Tens of thousands push everything else \
-             out: let the tool page or shorten.",
+            "Estimated tokens that an answer takes up in a model's context. Tens of thousands push \
+             everything else out: let the tool page or shorten.",
         )
         .size(8, 8)
         .ask("{{tool_name}}", quantile("0.95", &[label::TOOL], Metric::ResultTokens, &tools(&[]))),
@@ -185,16 +199,19 @@ fn weight() -> Vec<Panel> {
             "Estimated by the configured prices: which tool is worth a cache or a limit.",
         )
         .size(8, 8)
-            .empty("no prices, or idle")
+        .empty("no prices, or idle")
         .unit(Unit::Dollars)
         .stacked()
         .ask("{{tool_name}}", cost(&[label::TOOL])),
-        Panel::lines("Cost per hour, by what for", "Compute, calls, egress, and tokens of the models that read answers.")
-            .size(8, 8)
-            .empty("no prices, or idle")
-            .unit(Unit::Dollars)
-            .stacked()
-            .ask("{{resource_type}}", cost(&[label::RESOURCE_TYPE])),
+        Panel::lines(
+            "Cost per hour, by what for",
+            "Compute, calls, egress, and tokens of the models that read answers.",
+        )
+        .size(8, 8)
+        .empty("no prices, or idle")
+        .unit(Unit::Dollars)
+        .stacked()
+        .ask("{{resource_type}}", cost(&[label::RESOURCE_TYPE])),
         Panel::table("Cost of one call", "Mean of the last minutes, by tool and what for; dearest first.")
             .size(8, 8)
             .empty("no prices, or idle")
@@ -225,8 +242,8 @@ fn quality(settings: &Settings) -> Vec<Panel> {
     .ask("{{reason}}", sum_rate(&[label::REASON], &metric(Metric::QualityUnchecked, &[])));
     let line = Panel::lines(
         "Sound answers, by tool",
-        "Percent of checked answers that are no error, not empty, well formed and as the tool's own schema says. Worst \
-         server of each tool.",
+        "Percent of checked answers that are no error, not empty, well formed and as the tool's own \
+         schema says. Worst server of each tool.",
     )
     .size(12, 8)
     .unit(Unit::Percent)
@@ -236,7 +253,8 @@ fn quality(settings: &Settings) -> Vec<Panel> {
         explained(settings, line, names::QUALITY),
         Panel::lines(
             "What was wrong with answers",
-            "The first thing found. schema: the tool promises another shape than it answers; empty: nothing in it.",
+            "The first thing found. schema: the tool promises another shape than it answers; empty: \
+             nothing in it.",
         )
         .size(6, 8)
         .unit(Unit::PerSecond)
@@ -249,8 +267,8 @@ fn quality(settings: &Settings) -> Vec<Panel> {
 fn agents(settings: &Settings) -> Vec<Panel> {
     let repeated = Panel::lines(
         "The same call again",
-        "Calls with the same tool and arguments by the same client within a minute, by tool: agents that run in \
-         circles, mostly because an answer does not say what went wrong.",
+        "Calls with the same tool and arguments by the same client within a minute, by tool: agents that \
+         run in circles, mostly because an answer does not say what went wrong.",
     )
     .size(8, 8)
     .unit(Unit::PerSecond)
@@ -280,8 +298,8 @@ fn catalogue(settings: &Settings) -> Vec<Panel> {
     let newest = |of: Metric| format!("max by ({}) ({})", label::SERVER, metric(of, &[]));
     let changes = Panel::lines(
         "Changes of definitions",
-        "What changed in tools since the sidecar saw them first. A description that changes unasked is an instruction \
-         to every agent: read it before you trust it.",
+        "What changed in tools since the sidecar saw them first. A description that changes unasked is \
+         an instruction to every agent: read it before you trust it.",
     )
     .size(12, 7)
     .ask(
@@ -295,8 +313,8 @@ fn catalogue(settings: &Settings) -> Vec<Panel> {
             .ask("{{mcp_server}}", newest(Metric::CatalogueTools)),
         Panel::number(
             "Tokens of the list",
-            "What every agent pays for the list before it calls anything. Over 10 000: offer fewer tools, or shorter \
-             descriptions.",
+            "What every agent pays for the list before it calls anything. Over 10 000: offer fewer \
+             tools, or shorter descriptions.",
         )
         .size(6, 7)
         .steps("green", &[(10_000.0, "orange"), (50_000.0, "red")])

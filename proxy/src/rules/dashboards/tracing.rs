@@ -27,16 +27,17 @@ fn decisions() -> Vec<Panel> {
     vec![
         Panel::number(
             "Kept now",
-            "The part of ended operations whose spans are kept. With nothing but good and fast calls it is the \
-             configured ratio; failures and slow calls are always kept, so more means trouble or sampled callers.",
+            "The part of ended operations whose spans are kept. With nothing but good and fast calls it \
+             is the configured ratio; failures and slow calls are always kept, so more means trouble or \
+             sampled callers.",
         )
         .size(6, 8)
         .unit(Unit::Ratio)
         .ask("kept", share(&sum_rate(&[], &kept), &sum_rate(&[], &all))),
         Panel::lines(
             "Kept, by reason",
-            "Why spans are kept: the caller's trace is sampled (parent), the call failed (error), it was slow (slow), \
-             or the ratio took it (ratio). Much error or slow: look at the tools.",
+            "Why spans are kept: the caller's trace is sampled (parent), the call failed (error), it was \
+             slow (slow), or the ratio took it (ratio). Much error or slow: look at the tools.",
         )
         .size(9, 8)
         .unit(Unit::PerSecond)
@@ -44,8 +45,8 @@ fn decisions() -> Vec<Panel> {
         .ask("{{decision}}", sum_rate(&[label::DECISION], &kept)),
         Panel::lines(
             "All decisions",
-            "Kept or not: unsampled calls are counted in metrics all the same; storm means that so many calls failed \
-             that only a part of them is kept.",
+            "Kept or not: unsampled calls are counted in metrics all the same; storm means that so many \
+             calls failed that only a part of them is kept.",
         )
         .size(9, 8)
         .unit(Unit::PerSecond)
@@ -60,8 +61,8 @@ fn spans(settings: &Settings) -> Vec<Panel> {
     let dropped = metric(Metric::SpansDropped, &[]);
     let lost = Panel::number(
         "Lost now",
-        "The part of kept spans that no collector got. Not 0: the panel of reasons says why; traffic itself is never \
-         held up by it.",
+        "The part of kept spans that no collector got. Not 0: the panel of reasons says why; traffic \
+         itself is never held up by it.",
     )
     .size(6, 8)
     .unit(Unit::Ratio)
@@ -78,8 +79,8 @@ fn spans(settings: &Settings) -> Vec<Panel> {
     .ask("dropped", sum_rate(&[], &dropped));
     let reasons = Panel::lines(
         "Dropped, by reason",
-        "queue_full and memory: the collector is too slow; failed: it is away; rejected: it does not want them; \
-         shutdown: the sidecar ended first.",
+        "queue_full and memory: the collector is too slow; failed: it is away; rejected: it does not \
+         want them; shutdown: the sidecar ended first.",
     )
     .size(6, 8)
     .unit(Unit::PerSecond)
@@ -87,7 +88,8 @@ fn spans(settings: &Settings) -> Vec<Panel> {
     .ask("{{reason}}", sum_rate(&[label::REASON], &dropped));
     let queued = Panel::lines(
         "Waiting for export",
-        "Spans in the queues of the sidecars. A line that grows is a collector that cannot keep up or is away.",
+        "Spans in the queues of the sidecars. A line that grows is a collector that cannot keep up or is \
+         away.",
     )
     .size(6, 8)
     .ask("{{mcp_server}}", sum(&[label::SERVER], &metric(Metric::SpansQueued, &[])));
@@ -99,8 +101,8 @@ fn examples(settings: &Settings) -> Vec<Panel> {
     let percentile = |share: &str| quantile(share, &[], Metric::ToolDuration, &tools);
     let scatter = Panel::lines(
         "Duration of calls, with examples",
-        "Each diamond is one call that has a trace: click it to open the trace. The points of the percentiles say what \
-         is usual; examples far above p99 are those worth opening.",
+        "Each diamond is one call that has a trace: click it to open the trace. The points of the \
+         percentiles say what is usual; examples far above p99 are those worth opening.",
     )
     .size(16, 10)
     .unit(Unit::Seconds)
@@ -124,17 +126,21 @@ fn contexts() -> Vec<Panel> {
     vec![
         Panel::lines(
             "Contexts of callers that could not be read",
-            "By where they stood. The call gets a new trace, so the caller's trace ends at the sidecar: mend the \
-             caller.",
+            "By where they stood. The call gets a new trace, so the caller's trace ends at the sidecar: \
+             mend the caller.",
         )
         .unit(Unit::PerSecond)
         .ask("{{carrier}}", sum_rate(&[label::CARRIER], &metric(Metric::MalformedContexts, &[]))),
         Panel::lines(
             "Contexts not written for the server",
-            "Messages that went on without the sidecar's context though it was asked to write it, by reason: the \
-             server's own spans then start traces of their own. All zero unless `--propagate full` is set.",
+            "Messages that went on without the sidecar's context though it was asked to write it, by \
+             reason: the server's own spans then start traces of their own. All zero unless `--propagate \
+             full` is set.",
         )
         .unit(Unit::PerSecond)
-        .ask("{{reason}}", format!("sum by ({}) ({})", label::REASON, rate(&metric(Metric::NotWritten, &[])))),
+        .ask(
+            "{{reason}}",
+            format!("sum by ({}) ({})", label::REASON, rate(&metric(Metric::NotWritten, &[]))),
+        ),
     ]
 }
