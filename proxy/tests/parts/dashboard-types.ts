@@ -18,7 +18,12 @@ type Plain<T> = unknown extends T
         : { [Key in keyof T]: Plain<T[Key]> };
 
 // Grafana fills in what is not there.
-type Given<T> = T extends Array<infer Item> ? Array<Given<Item>> : T extends object ? { [Key in keyof T]?: Given<T[Key]> } : T;
+type Given<T> =
+  T extends Array<infer Item>
+    ? Array<Given<Item>>
+    : T extends object
+      ? { [Key in keyof T]?: Given<T[Key]> }
+      : T;
 
 // What the Prometheus data source reads of an annotation beside its query.
 interface PrometheusAnnotation {
@@ -29,7 +34,8 @@ interface PrometheusAnnotation {
   titleFormat?: string;
   useValueForTime?: boolean;
 }
-type Annotation = Plain<Omit<AnnotationQuery, 'target'>> & PrometheusAnnotation & { target?: { refId: string; expr: string } };
+type Annotation = Plain<Omit<AnnotationQuery, 'target'>> &
+  PrometheusAnnotation & { target?: { refId: string; expr: string } };
 
 export type Shape = Omit<Plain<Dashboard>, 'annotations'> & { annotations: { list: Annotation[] } };
 export type Row = Plain<RowPanel>;
@@ -38,7 +44,9 @@ type Typed<Name, Options, Custom> = Omit<Plain<Panel>, 'type' | 'options' | 'fie
   type: Name;
   options: Given<Plain<Options>>;
   fieldConfig: Omit<Plain<NonNullable<Panel['fieldConfig']>>, 'defaults'> & {
-    defaults: Omit<Plain<NonNullable<Panel['fieldConfig']>['defaults']>, 'custom'> & { custom?: Given<Plain<Custom>> };
+    defaults: Omit<Plain<NonNullable<Panel['fieldConfig']>['defaults']>, 'custom'> & {
+      custom?: Given<Plain<Custom>>;
+    };
   };
 };
 export type Drawn =

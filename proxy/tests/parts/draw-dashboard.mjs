@@ -25,7 +25,8 @@ const variables = {
   $tool_name: '.*',
 };
 
-const filled = (expr) => Object.entries(variables).reduce((text, [name, value]) => text.replaceAll(name, value), expr);
+const filled = (expr) =>
+  Object.entries(variables).reduce((text, [name, value]) => text.replaceAll(name, value), expr);
 
 async function ask(path, parameters) {
   const url = new URL(`api/v1/${path}`, `${prometheus.replace(/\/$/, '')}/`);
@@ -39,7 +40,9 @@ async function answer(target) {
   const query = filled(target.expr);
   if (target.instant) return { target, result: (await ask('query', { query, time: end })).result };
   const { result } = await ask('query_range', { query, start, end, step });
-  const exemplars = target.exemplar ? await ask('query_exemplars', { query, start, end }).catch(() => []) : [];
+  const exemplars = target.exemplar
+    ? await ask('query_exemplars', { query, start, end }).catch(() => [])
+    : [];
   return { target, result, exemplars };
 }
 
@@ -49,11 +52,15 @@ for (const panel of dashboard.panels) {
   panels.push({ panel, answers: await Promise.all((panel.targets ?? []).map(answer)) });
 }
 for (const { panel, answers } of panels) {
-  if (panel.type !== 'row' && answers.every(({ result }) => !result.length)) console.log(`no data: ${panel.title}`);
+  if (panel.type !== 'row' && answers.every(({ result }) => !result.length))
+    console.log(`no data: ${panel.title}`);
 }
 
 // A container's user is root, whom the browser's sandbox does not take; the page holds nothing but our own text.
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-lcd-text'] });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-lcd-text'],
+});
 try {
   const drawn = page(dashboard, panels, { start, end, width: WIDTH });
   for (const deviceScaleFactor of [1, 0.85, 0.7, 0.6, 0.5]) {

@@ -1,5 +1,16 @@
 // Panels of a dashboard as SVG and HTML; pure. draw-dashboard.mjs asks for the data.
-const COLORS = ['#73bf69', '#f2cc0c', '#5794f2', '#ff9830', '#b877d9', '#ff7383', '#8ab8ff', '#96d98d', '#fade2a', '#ca95e5'];
+const COLORS = [
+  '#73bf69',
+  '#f2cc0c',
+  '#5794f2',
+  '#ff9830',
+  '#b877d9',
+  '#ff7383',
+  '#8ab8ff',
+  '#96d98d',
+  '#fade2a',
+  '#ca95e5',
+];
 const NAMED = { green: '#56a64b', yellow: '#e0b400', orange: '#e5850b', red: '#e02f44', blue: '#3f7fd5' };
 const ROW = 34;
 const GAP = 6;
@@ -12,27 +23,54 @@ function scaled(value, units) {
   return `${rounded(value / factor)}${name}`;
 }
 
-const METRIC = [[1e9, ' G'], [1e6, ' M'], [1e3, ' k'], [1, '']];
-const BYTES = [[2 ** 30, ' GiB'], [2 ** 20, ' MiB'], [2 ** 10, ' KiB'], [1, ' B']];
-const TIMES = [[86400, ' d'], [3600, ' h'], [60, ' min'], [1, ' s'], [1e-3, ' ms'], [1e-6, ' µs']];
+const METRIC = [
+  [1e9, ' G'],
+  [1e6, ' M'],
+  [1e3, ' k'],
+  [1, ''],
+];
+const BYTES = [
+  [2 ** 30, ' GiB'],
+  [2 ** 20, ' MiB'],
+  [2 ** 10, ' KiB'],
+  [1, ' B'],
+];
+const TIMES = [
+  [86400, ' d'],
+  [3600, ' h'],
+  [60, ' min'],
+  [1, ' s'],
+  [1e-3, ' ms'],
+  [1e-6, ' µs'],
+];
 
 export function shown(value, unit) {
   if (value === 0) return { percentunit: '0 %', percent: '0 %', s: '0 s' }[unit] ?? '0';
   const small = (units, of) => (Math.abs(of) < 1 ? rounded(of) : scaled(of, units));
   switch (unit) {
-    case 'percentunit': return `${rounded(value * 100, Math.abs(value) > 0.9 ? 5 : 3)} %`;
-    case 'percent': return `${rounded(value, 4)} %`;
-    case 's': return scaled(value, TIMES);
-    case 'bytes': return small(BYTES, value);
-    case 'Bps': return `${small(BYTES, value)}/s`;
-    case 'currencyUSD': return `$${rounded(value)}`;
-    case 'reqps': return `${small(METRIC, value)} /s`;
-    default: return small(METRIC, value);
+    case 'percentunit':
+      return `${rounded(value * 100, Math.abs(value) > 0.9 ? 5 : 3)} %`;
+    case 'percent':
+      return `${rounded(value, 4)} %`;
+    case 's':
+      return scaled(value, TIMES);
+    case 'bytes':
+      return small(BYTES, value);
+    case 'Bps':
+      return `${small(BYTES, value)}/s`;
+    case 'currencyUSD':
+      return `$${rounded(value)}`;
+    case 'reqps':
+      return `${small(METRIC, value)} /s`;
+    default:
+      return small(METRIC, value);
   }
 }
 
-const finite = (values) => values.map(([time, value]) => [Number(time), Number(value)]).filter(([, value]) => Number.isFinite(value));
-const named = ({ legendFormat = '' }, labels) => legendFormat.replace(/{{\s*(\w+)\s*}}/g, (_, name) => labels[name] ?? '').trim() || 'value';
+const finite = (values) =>
+  values.map(([time, value]) => [Number(time), Number(value)]).filter(([, value]) => Number.isFinite(value));
+const named = ({ legendFormat = '' }, labels) =>
+  legendFormat.replace(/{{\s*(\w+)\s*}}/g, (_, name) => labels[name] ?? '').trim() || 'value';
 
 function colorOf(value, { steps }) {
   return NAMED[steps.filter((step) => step.value === null || value >= step.value).at(-1).color] ?? NAMED.blue;
@@ -46,7 +84,8 @@ function ticks(least, most) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const all = [];
-  for (let tick = Math.ceil(least / step) * step; tick <= most + step / 1e6; tick += step) all.push(Number(tick.toPrecision(12)));
+  for (let tick = Math.ceil(least / step) * step; tick <= most + step / 1e6; tick += step)
+    all.push(Number(tick.toPrecision(12)));
   return all;
 }
 
@@ -59,11 +98,17 @@ function frame({ start, end }, width, height, [least, most], unit) {
   const left = 62;
   const x = (time) => left + ((time - start) / (end - start)) * (width - left - 8);
   const y = (value) => height - 18 - ((value - least) / (most - least || 1)) * (height - 26);
-  const lines = ticks(least, most).map((tick) =>
-    `<line x1="${left}" x2="${width - 8}" y1="${y(tick)}" y2="${y(tick)}" class="grid"/>` +
-    `<text x="${left - 5}" y="${y(tick) + 4}" text-anchor="end">${shown(tick, unit)}</text>`);
-  const times = [0.1, 0.3, 0.5, 0.7, 0.9].map((part) => start + part * (end - start)).map((time) =>
-    `<text x="${x(time)}" y="${height - 3}" text-anchor="middle">${clock(time, end - start)}</text>`);
+  const lines = ticks(least, most).map(
+    (tick) =>
+      `<line x1="${left}" x2="${width - 8}" y1="${y(tick)}" y2="${y(tick)}" class="grid"/>` +
+      `<text x="${left - 5}" y="${y(tick) + 4}" text-anchor="end">${shown(tick, unit)}</text>`,
+  );
+  const times = [0.1, 0.3, 0.5, 0.7, 0.9]
+    .map((part) => start + part * (end - start))
+    .map(
+      (time) =>
+        `<text x="${x(time)}" y="${height - 3}" text-anchor="middle">${clock(time, end - start)}</text>`,
+    );
   return { x, y, grid: lines.join('') + times.join('') };
 }
 
@@ -94,20 +139,34 @@ function pieces(points, longest) {
 function timeSeries(panel, answers, range, width, height) {
   const { custom, unit, thresholds, min, max } = panel.fieldConfig.defaults;
   let series = answers.flatMap(({ target, result }) =>
-    result.map((one) => ({ name: named(target, one.metric), points: finite(one.values) })));
+    result.map((one) => ({ name: named(target, one.metric), points: finite(one.values) })),
+  );
   series = series.filter(({ points }) => points.length);
   if (!series.length) return empty(panel);
-  const legend = series.slice(0, 14).map(({ name }, place) =>
-    `<span><i style="background:${COLORS[place % COLORS.length]}"></i>${escape(name)}</span>`).join('');
+  const legend = series
+    .slice(0, 14)
+    .map(
+      ({ name }, place) =>
+        `<span><i style="background:${COLORS[place % COLORS.length]}"></i>${escape(name)}</span>`,
+    )
+    .join('');
   const stacked = custom.stacking.mode === 'normal';
   if (stacked) series = stack(series);
-  const exemplars = answers.flatMap(({ exemplars = [] }) => exemplars).flatMap((one) => one.exemplars)
-    .map(({ timestamp, value }) => [Number(timestamp), Number(value)]).filter(([time, value]) => time >= range.start && value > 0);
+  const exemplars = answers
+    .flatMap(({ exemplars = [] }) => exemplars)
+    .flatMap((one) => one.exemplars)
+    .map(({ timestamp, value }) => [Number(timestamp), Number(value)])
+    .filter(([time, value]) => time >= range.start && value > 0);
   const values = [...series.flatMap(({ points }) => points), ...exemplars].map(([, value]) => value);
-  const limits = custom.thresholdsStyle.mode === 'off' ? [] : thresholds.steps.filter((step) => step.value !== null);
+  const limits =
+    custom.thresholdsStyle.mode === 'off' ? [] : thresholds.steps.filter((step) => step.value !== null);
   let low = Math.min(...values, min ?? Infinity);
-  let high = Math.max(...values, ...limits.map((step) => step.value).filter((value) => value < Math.max(...values) * 3));
-  if (unit !== 'percentunit' || low > high * 0.5) low = low > 0 && low > high * 0.8 ? low - (high - low) * 0.1 : Math.min(low, 0);
+  let high = Math.max(
+    ...values,
+    ...limits.map((step) => step.value).filter((value) => value < Math.max(...values) * 3),
+  );
+  if (unit !== 'percentunit' || low > high * 0.5)
+    low = low > 0 && low > high * 0.8 ? low - (high - low) * 0.1 : Math.min(low, 0);
   if (high === low) high = low + (Math.abs(low) || 1) * 0.5;
   if (max !== undefined && high > max) high = max;
   const legendHeight = 20 * Math.ceil(series.length / Math.max(2, Math.floor(width / 170)));
@@ -116,18 +175,33 @@ function timeSeries(panel, answers, range, width, height) {
   const drawn = series.map(({ name, points, base }, place) => {
     const color = COLORS[place % COLORS.length];
     if (custom.drawStyle === 'points') {
-      return points.map(([time, value]) => `<circle cx="${x(time).toFixed(1)}" cy="${y(value).toFixed(1)}" r="1.6" fill="${color}"/>`).join('');
+      return points
+        .map(
+          ([time, value]) =>
+            `<circle cx="${x(time).toFixed(1)}" cy="${y(value).toFixed(1)}" r="1.6" fill="${color}"/>`,
+        )
+        .join('');
     }
-    return pieces(points, (range.end - range.start) / 60).map((piece) => {
-      const path = piece.map(([time, value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`);
-      const under = base ? piece.toReversed().map(([time]) => `${x(time).toFixed(1)},${y(base.get(time)).toFixed(1)}`) : [];
-      const area = base ? `<polygon points="${[...path, ...under].join(' ')}" fill="${color}" fill-opacity="0.35"/>` : '';
-      const dash = name.startsWith('target') ? ' stroke-dasharray="7 5"' : '';
-      return `${area}<polyline points="${path.join(' ')}" fill="none" stroke="${color}" stroke-width="1.5"${dash}/>`;
-    }).join('');
+    return pieces(points, (range.end - range.start) / 60)
+      .map((piece) => {
+        const path = piece.map(([time, value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`);
+        const under = base
+          ? piece.toReversed().map(([time]) => `${x(time).toFixed(1)},${y(base.get(time)).toFixed(1)}`)
+          : [];
+        const area = base
+          ? `<polygon points="${[...path, ...under].join(' ')}" fill="${color}" fill-opacity="0.35"/>`
+          : '';
+        const dash = name.startsWith('target') ? ' stroke-dasharray="7 5"' : '';
+        return `${area}<polyline points="${path.join(' ')}" fill="none" stroke="${color}" stroke-width="1.5"${dash}/>`;
+      })
+      .join('');
   });
-  const marks = limits.filter((step) => step.value <= high && step.value >= low).map((step) =>
-    `<line x1="62" x2="${width - 8}" y1="${y(step.value)}" y2="${y(step.value)}" stroke="${NAMED[step.color]}" stroke-dasharray="4 4"/>`);
+  const marks = limits
+    .filter((step) => step.value <= high && step.value >= low)
+    .map(
+      (step) =>
+        `<line x1="62" x2="${width - 8}" y1="${y(step.value)}" y2="${y(step.value)}" stroke="${NAMED[step.color]}" stroke-dasharray="4 4"/>`,
+    );
   const diamonds = exemplars.slice(-80).map(([time, value]) => {
     const [px, py] = [x(time), y(Math.min(value, high))];
     return `<path d="M${px} ${py - 4}l4 4l-4 4l-4 -4z" fill="#3f7fd5" fill-opacity="0.8"/>`;
@@ -135,17 +209,27 @@ function timeSeries(panel, answers, range, width, height) {
   return `<svg width="${width}" height="${tall}">${grid}${marks.join('')}${drawn.join('')}${diamonds.join('')}</svg><div class="legend">${legend}</div>`;
 }
 
-const current = (answers) => answers.flatMap(({ target, result }) =>
-  result.map((one) => ({ name: named(target, one.metric), value: Number(one.value[1]) }))).filter(({ value }) => Number.isFinite(value));
+const current = (answers) =>
+  answers
+    .flatMap(({ target, result }) =>
+      result.map((one) => ({ name: named(target, one.metric), value: Number(one.value[1]) })),
+    )
+    .filter(({ value }) => Number.isFinite(value));
 
 function stat(panel, answers, _range, width, height) {
   const numbers = current(answers);
   if (!numbers.length) return empty(panel);
   const { unit, thresholds } = panel.fieldConfig.defaults;
   const columns = numbers.length > 6 ? 3 : numbers.length > 3 ? 2 : 1;
-  const size = Math.max(13, Math.min(34, (height / Math.ceil(numbers.length / columns)) * 0.42, (width / columns) * 0.15));
-  const cells = numbers.map(({ name, value }) => `<div><small>${escape(numbers.length > 1 ? name : '')}</small>` +
-    `<b style="font-size:${size}px;color:${colorOf(value, thresholds)}">${shown(value, unit)}</b></div>`);
+  const size = Math.max(
+    13,
+    Math.min(34, (height / Math.ceil(numbers.length / columns)) * 0.42, (width / columns) * 0.15),
+  );
+  const cells = numbers.map(
+    ({ name, value }) =>
+      `<div><small>${escape(numbers.length > 1 ? name : '')}</small>` +
+      `<b style="font-size:${size}px;color:${colorOf(value, thresholds)}">${shown(value, unit)}</b></div>`,
+  );
   return `<div class="stat" style="grid-template-columns:repeat(${columns},1fr);height:${height}px">${cells.join('')}</div>`;
 }
 
@@ -163,9 +247,11 @@ function gauge(panel, answers, _range, width, height) {
   const drawn = numbers.map(({ name, value }, place) => {
     const part = Math.max(0, Math.min(1, (value - min) / (max - min)));
     const color = colorOf(value, thresholds);
-    return `<g transform="translate(${wide * (place + 0.5)} ${height * 0.72})">${arc(1, '#e4e5e8')}${arc(part, color)}` +
+    return (
+      `<g transform="translate(${wide * (place + 0.5)} ${height * 0.72})">${arc(1, '#e4e5e8')}${arc(part, color)}` +
       `<text text-anchor="middle" y="-4" style="font-size:${Math.min(22, radius * 0.4)}px;fill:${color}">${shown(value, unit)}</text>` +
-      `<text text-anchor="middle" y="22">${escape(name)}</text></g>`;
+      `<text text-anchor="middle" y="22">${escape(name)}</text></g>`
+    );
   });
   return `<svg width="${width}" height="${height}">${drawn.join('')}</svg>`;
 }
@@ -180,24 +266,36 @@ function table(panel, answers, _range, _width, height) {
       const kept = Object.entries(metric).filter(([name]) => !organize.excludeByName[name]);
       for (const [name] of kept) if (!labels.includes(name)) labels.push(name);
       const key = JSON.stringify(kept.toSorted());
-      rows.set(key, { ...rows.get(key), ...Object.fromEntries(kept), [organize.renameByName[column]]: Number(value[1]) });
+      rows.set(key, {
+        ...rows.get(key),
+        ...Object.fromEntries(kept),
+        [organize.renameByName[column]]: Number(value[1]),
+      });
     }
   }
   if (!rows.size) return empty(panel);
-  const columns = answers.map(({ target }) => organize.renameByName[answers.length === 1 ? 'Value' : `Value #${target.refId}`]);
+  const columns = answers.map(
+    ({ target }) => organize.renameByName[answers.length === 1 ? 'Value' : `Value #${target.refId}`],
+  );
   const [sort] = panel.options.sortBy;
-  const weight = (row) => (Number.isFinite(row[sort.displayName]) ? row[sort.displayName] * (sort.desc ? -1 : 1) : Infinity);
+  const weight = (row) =>
+    Number.isFinite(row[sort.displayName]) ? row[sort.displayName] * (sort.desc ? -1 : 1) : Infinity;
   const sorted = [...rows.values()].toSorted((one, other) => (sort ? weight(one) - weight(other) || 0 : 0));
-  const property = (column, id) => panel.fieldConfig.overrides.find(({ matcher }) => matcher.options === column)
-    ?.properties.find((property) => property.id === id)?.value;
+  const property = (column, id) =>
+    panel.fieldConfig.overrides
+      .find(({ matcher }) => matcher.options === column)
+      ?.properties.find((property) => property.id === id)?.value;
   const cell = (row, column) => {
     const value = row[column];
     if (!Number.isFinite(value)) return '<td class="none">–</td>';
     const steps = property(column, 'thresholds');
     return `<td class="number"${steps ? ` style="color:${colorOf(value, steps)}"` : ''}>${shown(value, property(column, 'unit'))}</td>`;
   };
-  const line = (row) => `<tr>${labels.map((name) => `<td>${escape(row[name] ?? '')}</td>`).join('')}${columns.map((column) => cell(row, column)).join('')}</tr>`;
-  const head = [...labels.map((name) => organize.renameByName[name] ?? name), ...columns].map((name) => `<th>${escape(name)}</th>`).join('');
+  const line = (row) =>
+    `<tr>${labels.map((name) => `<td>${escape(row[name] ?? '')}</td>`).join('')}${columns.map((column) => cell(row, column)).join('')}</tr>`;
+  const head = [...labels.map((name) => organize.renameByName[name] ?? name), ...columns]
+    .map((name) => `<th>${escape(name)}</th>`)
+    .join('');
   const most = Math.floor((height - 24) / 23);
   return `<table><tr>${head}</tr>${sorted.slice(0, most).map(line).join('')}</table>`;
 }
@@ -223,10 +321,19 @@ function heatMap(panel, answers, range, width, height) {
     }
     return columns;
   });
-  const drawn = seen.flatMap((columns, place) => [...columns].filter(([, value]) => value > 1e-9).map(([column, value]) =>
-    `<rect x="${(x(range.start) + column * wide).toFixed(1)}" y="${y(place + 1).toFixed(1)}" width="${wide - 1}" height="${tall - 1}" ` +
-    `fill="#e5730b" fill-opacity="${(0.12 + 0.88 * Math.sqrt(value / most)).toFixed(2)}"/>`));
-  const names = buckets.map((bucket, place) => `<text x="57" y="${y(place + 0.5) + 4}" text-anchor="end">${Number.isFinite(bound(bucket)) ? shown(bound(bucket), 's') : '∞'}</text>`);
+  const drawn = seen.flatMap((columns, place) =>
+    [...columns]
+      .filter(([, value]) => value > 1e-9)
+      .map(
+        ([column, value]) =>
+          `<rect x="${(x(range.start) + column * wide).toFixed(1)}" y="${y(place + 1).toFixed(1)}" width="${wide - 1}" height="${tall - 1}" ` +
+          `fill="#e5730b" fill-opacity="${(0.12 + 0.88 * Math.sqrt(value / most)).toFixed(2)}"/>`,
+      ),
+  );
+  const names = buckets.map(
+    (bucket, place) =>
+      `<text x="57" y="${y(place + 0.5) + 4}" text-anchor="end">${Number.isFinite(bound(bucket)) ? shown(bound(bucket), 's') : '∞'}</text>`,
+  );
   return `<svg width="${width}" height="${height}">${names.join('')}${drawn.join('')}</svg>`;
 }
 
@@ -256,7 +363,9 @@ export function page(dashboard, panels, { start, end, width }) {
     return `<section style="${place}"><h3>${escape(panel.title)}</h3>${body}</section>`;
   });
   const tall = Math.max(...panels.map(({ panel: { gridPos } }) => gridPos.y + gridPos.h)) * ROW;
-  return `<!doctype html><meta charset="utf-8"><style>${STYLE}</style><header><h1>${escape(dashboard.title)}</h1>` +
+  return (
+    `<!doctype html><meta charset="utf-8"><style>${STYLE}</style><header><h1>${escape(dashboard.title)}</h1>` +
     `<p>${escape(dashboard.description)}</p><p>Drawn from the answers of a real Prometheus to the queries of this dashboard. This is not Grafana.</p></header>` +
-    `<main style="height:${tall + 8}px">${drawn.join('')}</main>`;
+    `<main style="height:${tall + 8}px">${drawn.join('')}</main>`
+  );
 }

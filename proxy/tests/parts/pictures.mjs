@@ -18,10 +18,12 @@ const started = [];
 
 function freePort() {
   return new Promise((done, fail) => {
-    const server = createServer().on('error', fail).listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
+    const server = createServer()
+      .on('error', fail)
+      .listen(0, '127.0.0.1', () => {
+        const { port } = server.address();
+        server.close(() => done(port));
+      });
   });
 }
 
@@ -51,9 +53,27 @@ async function scrape() {
 }
 
 async function server(name, faults, agents, seed, collector) {
-  const tap = ['--name', name, '--config', config, '--otlp-endpoint', collector].map((argument) => `--tap-arg=${argument}`);
-  const argv = ['demo', '--any-port', '--agents', agents, '--seed', seed, '--sim-faults', faults, '--tap', program('mcp-tap'), ...tap];
-  const { child, found } = await start(program('mcp-loadtest'), argv, /admin port\s+http:\/\/([\d.:]+)\/metrics/);
+  const tap = ['--name', name, '--config', config, '--otlp-endpoint', collector].map(
+    (argument) => `--tap-arg=${argument}`,
+  );
+  const argv = [
+    'demo',
+    '--any-port',
+    '--agents',
+    agents,
+    '--seed',
+    seed,
+    '--sim-faults',
+    faults,
+    '--tap',
+    program('mcp-tap'),
+    ...tap,
+  ];
+  const { child, found } = await start(
+    program('mcp-loadtest'),
+    argv,
+    /admin port\s+http:\/\/([\d.:]+)\/metrics/,
+  );
   targets.set(child, found);
   await scrape();
   return child;
@@ -72,14 +92,30 @@ try {
   command('rules', '-o', join(folder, 'rules.yml'));
   command('dashboards', '--output-dir', folder);
   await scrape();
-  await writeFile(join(folder, 'prometheus.yml'), `global: {scrape_interval: 2s, evaluation_interval: 2s}
+  await writeFile(
+    join(folder, 'prometheus.yml'),
+    `global: {scrape_interval: 2s, evaluation_interval: 2s}
 rule_files: [rules.yml]
 scrape_configs: [{job_name: mcp-tap, file_sd_configs: [{files: [targets.json], refresh_interval: 1s}]}]
-`);
+`,
+  );
   const port = await freePort();
-  const flags = { 'config.file': join(folder, 'prometheus.yml'), 'storage.tsdb.path': join(folder, 'data'), 'web.listen-address': `127.0.0.1:${port}`, 'enable-feature': 'exemplar-storage' };
-  await start('prometheus', Object.entries(flags).map(([name, value]) => `--${name}=${value}`), /Server is ready/);
-  const { found: collector } = await start(program('mcp-loadtest'), ['collector'], /(http:\/\/127\.0\.0\.1:\d+)/);
+  const flags = {
+    'config.file': join(folder, 'prometheus.yml'),
+    'storage.tsdb.path': join(folder, 'data'),
+    'web.listen-address': `127.0.0.1:${port}`,
+    'enable-feature': 'exemplar-storage',
+  };
+  await start(
+    'prometheus',
+    Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+    /Server is ready/,
+  );
+  const { found: collector } = await start(
+    program('mcp-loadtest'),
+    ['collector'],
+    /(http:\/\/127\.0\.0\.1:\d+)/,
+  );
   await server('cluster-tools', 'api_error=0.01,slow=0.03:2s', '6', '1', collector);
   await server('legacy-tools', 'api_error=0.04,slow=0.1:2s', '3', '7', collector);
   // This time passes on purpose: it is what the pictures show. A bad hour of one server is in its middle.
@@ -91,7 +127,13 @@ scrape_configs: [{job_name: mcp-tap, file_sd_configs: [{files: [targets.json], r
   await wait(Number(seconds) * 350);
   await mkdir(pictures, { recursive: true });
   for (const name of ['slo', 'error-budget', 'tracing', 'tools']) {
-    const argv = [join(import.meta.dirname, 'draw-dashboard.mjs'), join(folder, `${name}.json`), `http://127.0.0.1:${port}`, join(pictures, `${name}.png`), seconds];
+    const argv = [
+      join(import.meta.dirname, 'draw-dashboard.mjs'),
+      join(folder, `${name}.json`),
+      `http://127.0.0.1:${port}`,
+      join(pictures, `${name}.png`),
+      seconds,
+    ];
     console.log(`${name}\n${execFileSync(process.execPath, argv)}`);
   }
 } finally {

@@ -28,6 +28,7 @@ fn remaining_steps() -> Steps {
 
 fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel> {
     let (first, steps) = remaining_steps();
+    let period = plan.period.as_secs_f64();
     let gauge = Panel::gauge(
         "Budget left",
         "The part of each error budget that is left over the sliding period: 100 % is untouched, 0 % is \
@@ -54,7 +55,7 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     )
     .size(6, 7)
     .unit(Unit::Seconds)
-    .steps("red", &[(86_400.0, "orange"), (plan.period.as_secs_f64(), "green")])
+    .steps("red", &[(period / 30.0, "orange"), (period, "green")])
     .empty("not burning, or used up")
     .ask("{{mcp_server}} {{slo}}", recorded.exhausted_in());
     vec![

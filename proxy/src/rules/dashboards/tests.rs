@@ -73,6 +73,9 @@ fn every_panel_says_what_it_shows_and_what_stands_there_when_there_is_nothing() 
             let defaults = &panel["fieldConfig"]["defaults"];
             assert!(defaults["noValue"].as_str().is_some_and(|text| !text.is_empty()), "{title}");
             assert!(defaults["thresholds"]["steps"][0]["value"].is_null(), "{title}");
+            let steps = defaults["thresholds"]["steps"].as_array().expect("steps");
+            let rising: Vec<_> = steps.iter().filter_map(|step| step["value"].as_f64()).collect();
+            assert!(rising.is_sorted_by(|one, other| one < other), "{title}: {rising:?}");
             assert!(panel["targets"].as_array().is_some_and(|targets| !targets.is_empty()), "{title}");
             let kinds = ["timeseries", "stat", "gauge", "table", "heatmap"];
             assert!(panel["type"].as_str().is_some_and(|kind| kinds.contains(&kind)), "{title}");
