@@ -31,7 +31,7 @@ const OUTAGE: Scenario = Scenario {
     objective: "availability",
 };
 
-/// One bad answer in five is a ratio of 0.2: above the ticket's limit, and above the page's as well.
+/// A ratio of 0.5 is above the page's limit (0.12) without being an outage.
 const HALF_BROKEN: Scenario = Scenario {
     name: "every second answer an error of the protocol",
     trouble: &[Plan::Ok, Plan::InternalError],
