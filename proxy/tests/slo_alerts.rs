@@ -118,17 +118,17 @@ async fn the_process_and_prometheus_agree() {
     let mut plans = vec![Plan::Ok; 9];
     plans.push(Plan::Status500);
     stage.serve(&plans);
-    let Some(_) = stage.report() else {
-        eprintln!("skipped: this build has no GET /slo");
+    // A build without generated rules has no counts of objectives either: there is nothing to compare.
+    if !stage.generated {
         return;
-    };
+    }
     stage.prometheus.found("count_over_time(mcp_slo:events:rate5s{slo=\"availability\"}[1m]) >= 22");
     for (window, name) in [(5.0, "5s"), (20.0, "20s")] {
         let recorded = stage
             .prometheus
             .found(&format!("avg_over_time(mcp_slo:error_ratio:rate{name}{{slo=\"availability\"}}[10s])"))[0]
             .1;
-        let report = stage.report().expect("it answered before");
+        let report = stage.report();
         let burn =
             report["objectives"].as_array().into_iter().flatten().find(|one| one["slo"] == "availability");
         let burn = burn.expect("the objective is reported")["burn"].as_array().cloned().unwrap_or_default();
@@ -142,7 +142,7 @@ async fn the_process_and_prometheus_agree() {
     stage.stop();
     let total = "sum(mcp_proxy_slo_events_total{slo=\"availability\"})";
     stage.prometheus.wait_until("the last counts are scraped", || {
-        let report = stage.report()?;
+        let report = stage.report();
         let one = report["objectives"].as_array()?.iter().find(|one| one["slo"] == "availability")?.clone();
         let events = &one["budget"]["events"];
         let here = events["good"].as_f64()? + events["bad"].as_f64()?;
