@@ -4,12 +4,14 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::chaos;
-use support::scrape::Scrape;
+use support::scrape::{Scrape, page};
 use support::tap::{EXECUTABLE, Tap, through_proxy_by};
 
 const RELOADS: &str = "mcp_proxy_config_reloads_total";
@@ -48,6 +50,38 @@ impl Bench {
 
     fn reloads(&self, result: &str) -> f64 {
         Scrape::of(self.tap.admin).sum_where(RELOADS, &[("result", result)])
+    }
+
+    /// Calls a tool, which does what the plan says.
+    fn call(&self, plan: &str) {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"plan":"{plan}"}}}}}}"#
+        );
+        let mut stream = TcpStream::connect(self.tap.traffic).unwrap();
+        let head = "POST /mcp HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\nconnection: close\r\n";
+        write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+
+    /// Good and bad events of an objective; `None` where one of the two is not exported.
+    fn events(&self, slo: &str) -> Option<(f64, f64)> {
+        let metrics = page(self.tap.admin, "/metrics");
+        let value = |verdict: &str| {
+            let labels = [format!(r#"slo="{slo}""#), format!(r#"verdict="{verdict}""#)];
+            let ours = |line: &&str| {
+                line.starts_with("mcp_proxy_slo_events_total{")
+                    && labels.iter().all(|label| line.contains(label))
+            };
+            metrics.lines().find(ours)?.rsplit_once(' ')?.1.parse().ok()
+        };
+        Some((value("good")?, value("bad")?))
+    }
+
+    /// The events once they are these.
+    fn wait_for_events(&self, slo: &str, expected: (f64, f64)) {
+        self.tap.wait_until("the events are counted", || (self.events(slo) == Some(expected)).then_some(()));
     }
 
     fn wait_for(&self, result: &str, count: f64) {
@@ -137,4 +171,31 @@ async fn a_broken_file_changes_nothing_until_it_is_repaired() {
     for told in ["slo.period", "slo.windo", "cost.per_call", "cannot be read", "first, second"] {
         assert!(log.contains(told), "{told}: {log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_outlive_changes_and_new_objectives_start_at_zero() {
+    let bench = Bench::start(&objectives(&["first", "second"])).await;
+    assert_eq!((bench.events("first"), bench.events("second")), (Some((0.0, 0.0)), Some((0.0, 0.0))));
+    bench.call("Ok");
+    bench.call("ToolError");
+    bench.wait_for_events("second", (1.0, 1.0));
+    // Another target, another objective, and one that is gone.
+    bench.write(&objectives(&["first", "third"]).replace("target: 99", "target: 99.9"));
+    bench.wait_for("success", 1.0);
+    assert_eq!((bench.events("first"), bench.events("third")), (Some((1.0, 1.0)), Some((0.0, 0.0))));
+    let report: serde_json::Value = serde_json::from_str(&page(bench.tap.admin, "/slo")).unwrap();
+    let targets: Vec<_> =
+        report["objectives"].as_array().unwrap().iter().map(|each| &each["target"]).collect();
+    assert_eq!(targets, ["99.9", "99.9"], "{report}");
+    bench.call("Ok");
+    bench.wait_for_events("first", (2.0, 1.0));
+    bench.wait_for_events("third", (1.0, 0.0));
+    // Whoever comes back goes on.
+    bench.write(&objectives(&["first", "second", "third"]));
+    bench.wait_for("success", 2.0);
+    bench.call("ToolError");
+    bench.wait_for_events("first", (2.0, 2.0));
+    bench.wait_for_events("second", (1.0, 2.0));
+    bench.wait_for_events("third", (1.0, 1.0));
 }

@@ -43,7 +43,7 @@ pub(super) fn resolve(
         format: reader.read(&keys::LOG_FORMAT, value::log_format),
         level: reader.read(&keys::LOG_LEVEL, value::log_level),
     };
-    let telemetry = reader.telemetry(upstream.as_ref());
+    let telemetry = reader.telemetry(upstream.as_ref(), &slo);
     let state = reader.state();
     let traces = reader.traces(environment, upstream.as_ref(), &telemetry);
     if !reader.problems.is_empty() {
@@ -156,7 +156,7 @@ impl Reader<'_> {
         }
     }
 
-    fn telemetry(&mut self, upstream: Option<&forward::Settings>) -> telemetry::Settings {
+    fn telemetry(&mut self, upstream: Option<&forward::Settings>, slo: &SloConfig) -> telemetry::Settings {
         let name = self.optional(&keys::NAME, value::label);
         telemetry::Settings {
             server_name: name
@@ -168,6 +168,9 @@ impl Reader<'_> {
             max_tools: self.read(&keys::MAX_TOOLS, value::count),
             max_clients: self.read(&keys::MAX_CLIENTS, value::count),
             complexity: self.complexity().into_iter().collect(),
+            plan: Arc::new(slo.plan.clone()),
+            prices: slo.prices.clone(),
+            quality: slo.quality.clone(),
             ..telemetry::Settings::default()
         }
     }

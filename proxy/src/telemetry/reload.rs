@@ -1,4 +1,4 @@
-//! How often the configuration was read again while running.
+//! How often the configuration file was read while running.
 
 use super::Telemetry;
 use super::names::{Metric, label};
