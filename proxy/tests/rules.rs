@@ -292,15 +292,10 @@ fn files_that_are_checked_in_are_those_that_the_command_writes() {
     }
 }
 
-/// What the alerts beside the burn alerts look at, each as it is when it fires.
-#[test]
-fn alerts_on_sidecars_tools_and_absence_fire() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = Options::default();
-    let (text, _) = rules::write(&Plan::default(), &Settings::default(), Format::Prometheus, &options);
-    std::fs::write(folder.path().join(&options.rule_file), text).expect("it is written");
+/// A sidecar, tools and a server with all that can be wrong.
+fn wrong_series() -> Vec<(String, &'static str)> {
     let labels = r#"namespace="n",mcp_server="m""#;
-    let series = [
+    vec![
         (r#"up{job="j",instance="i"}"#.to_owned(), "1x20 0x40"),
         (format!(r#"mcp_proxy_build_info{{{labels},pod="p",job="j",instance="i"}}"#), "1x20 _x40"),
         (r#"up{job="other",instance="i"}"#.to_owned(), "0x60"),
@@ -329,8 +324,13 @@ fn alerts_on_sidecars_tools_and_absence_fire() {
         (format!(r#"mcp_proxy_config_reloads_total{{{labels},result="failure"}}"#), "0x50 1x10"),
         (format!(r#"mcp_proxy_state_saves_total{{{labels},result="failure"}}"#), "0+1x60"),
         (format!(r#"mcp_proxy_quality_unchecked_total{{{labels},reason="too_large"}}"#), "0+12x60"),
-    ];
-    let slow = [
+    ]
+}
+
+/// A tool that becomes ten times slower after four hours.
+fn slow_series() -> Vec<(String, &'static str)> {
+    let labels = r#"namespace="n",mcp_server="m""#;
+    vec![
         (
             format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="0.1"}}"#),
             "0+30x480 14400x80",
@@ -338,7 +338,16 @@ fn alerts_on_sidecars_tools_and_absence_fire() {
         (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="1"}}"#), "0+30x560"),
         (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="+Inf"}}"#), "0+30x560"),
         (format!(r#"mcp_tool_duration_seconds_count{{{labels},tool_name="t"}}"#), "0+30x560"),
-    ];
+    ]
+}
+
+/// What the alerts beside the burn alerts look at, each as it is when it fires.
+#[test]
+fn alerts_on_sidecars_tools_and_absence_fire() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = Options::default();
+    let (text, _) = rules::write(&Plan::default(), &Settings::default(), Format::Prometheus, &options);
+    std::fs::write(folder.path().join(&options.rule_file), text).expect("it is written");
     let fired = [
         alerts::DEFINITION_CHANGED,
         alerts::AGENT_LOOP,
@@ -370,8 +379,8 @@ fn alerts_on_sidecars_tools_and_absence_fire() {
         "rule_files": ["mcp-tap.rules.yml"],
         "evaluation_interval": "1m",
         "tests": [
-            test(&series, vec![question("28m", &fired)]),
-            test(&slow, vec![question("240m", &[]), question("256m", &[alerts::ANOMALOUS_LATENCY])]),
+            test(&wrong_series(), vec![question("28m", &fired)]),
+            test(&slow_series(), vec![question("240m", &[]), question("256m", &[alerts::ANOMALOUS_LATENCY])]),
         ],
     });
     // JSON is YAML.
