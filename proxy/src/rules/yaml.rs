@@ -296,18 +296,18 @@ mod tests {
     #[test]
     fn documents_are_indented_in_order_with_comments() {
         let document = Node::map([
-            ("b", Node::texts([("x", "1"), ("y", "a: b")])),
+            ("b", Node::texts([("x", "1"), ("z", "a: b")])),
             (
                 "a",
                 Node::List(vec![Node::Commented(
                     "why".to_owned(),
-                    Box::new(Node::map([("expr", Node::text("a\nor\nb")), ("n", Node::literal(3))])),
+                    Box::new(Node::map([("expr", Node::text("a\nor\nb")), ("count", Node::literal(3))])),
                 )]),
             ),
             ("none", Node::List(Vec::new())),
         ]);
-        let expected = "# top\n#\n# end\nb:\n  x: \"1\"\n  y: \"a: b\"\na:\n  # why\n  - expr: |-\n      a\n      or\n      \
-                        b\n    n: 3\nnone: []\n---\nz\n";
+        let expected = "# top\n#\n# end\nb:\n  x: \"1\"\n  z: \"a: b\"\na:\n  # why\n  - expr: |-\n      a\n      or\n      \
+                        b\n    count: 3\nnone: []\n---\nz\n";
         assert_eq!(documents("top\n\nend", &[document, Node::text("z")]), expected);
     }
 }
