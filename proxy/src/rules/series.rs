@@ -22,10 +22,22 @@ pub const PERIOD: &str = "mcp_slo:period:days";
 /// The threshold of a latency objective; label `slo`.
 pub const LATENCY_THRESHOLD: &str = "mcp_slo:latency_threshold:seconds";
 
+/// The beginning of [`events`].
+pub const EVENTS: &str = "mcp_slo:events:rate";
+
+/// The beginning of [`error_ratio`].
+pub const ERROR_RATIO: &str = "mcp_slo:error_ratio:rate";
+
+/// The beginning of [`budget_remaining`].
+pub const BUDGET_REMAINING: &str = "mcp_slo:error_budget_remaining:ratio";
+
+/// The beginning of [`coverage`].
+pub const COVERAGE: &str = "mcp_slo:coverage:ratio";
+
 /// Events per second over a window that is computed from the counter (not the long ones).
 #[must_use]
 pub fn events(window: Duration) -> String {
-    over("mcp_slo:events:rate", window)
+    over(EVENTS, window)
 }
 
 /// Bad events per second over a window that is computed from the counter (not the long ones).
@@ -37,19 +49,19 @@ pub fn bad_events(window: Duration) -> String {
 /// `bad / total` over any window of the plan; absent without events.
 #[must_use]
 pub fn error_ratio(window: Duration) -> String {
-    over("mcp_slo:error_ratio:rate", window)
+    over(ERROR_RATIO, window)
 }
 
 /// The part of the budget that is left over the period: 1 untouched, negative beyond; absent without events.
 #[must_use]
 pub fn budget_remaining(period: Duration) -> String {
-    over("mcp_slo:error_budget_remaining:ratio", period)
+    over(BUDGET_REMAINING, period)
 }
 
 /// The part of the period that there is history of.
 #[must_use]
 pub fn coverage(period: Duration) -> String {
-    over("mcp_slo:coverage:ratio", period)
+    over(COVERAGE, period)
 }
 
 /// The 95th percentile of a tool's durations over the shortest window; absent without calls.
@@ -80,6 +92,12 @@ pub fn tool_latency_deviation(week: Duration) -> String {
 #[must_use]
 pub fn tool_latency_samples(week: Duration) -> String {
     over("mcp_tool:latency_p95_seconds:count", week)
+}
+
+/// What the series of this name was computed over, if its name begins with `stem`.
+#[must_use]
+pub fn window(name: &str, stem: &str) -> Option<Duration> {
+    duration::parse(name.strip_prefix(stem)?)
 }
 
 fn over(stem: &str, window: Duration) -> String {

@@ -6,33 +6,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::prometheus::{Sample, window};
+use super::prometheus::Sample;
+use crate::rules::series::{
+    BUDGET_REMAINING, COVERAGE, ERROR_RATIO, EVENTS, LATENCY_THRESHOLD, OBJECTIVE, PERIOD, window,
+};
 use crate::slo::report::{Budget, ObjectiveReport, State, TierReport, Window};
 use crate::slo::{Plan, Report, Target, Tier, tier};
-
-const OBJECTIVE: &str = "mcp_slo:objective:ratio";
-const PERIOD: &str = "mcp_slo:period:days";
-const THRESHOLD: &str = "mcp_slo:latency_threshold:seconds";
-const EVENTS: &str = "mcp_slo:events:rate";
-const ERROR_RATIO: &str = "mcp_slo:error_ratio:rate";
-const REMAINING: &str = "mcp_slo:error_budget_remaining:ratio";
-const COVERAGE: &str = "mcp_slo:coverage:ratio";
-
-/// The names of the series of objectives, whoever is measured; a regular expression.
-pub(super) const CONSTANTS: &str = "mcp_slo:(objective:ratio|period:days|latency_threshold:seconds)";
-
-/// The names of the series of objectives of servers; a regular expression.
-pub(super) const OF_SERVERS: &str =
-    "mcp_slo:(events:rate|error_ratio:rate|error_budget_remaining:ratio|coverage:ratio).+";
 
 const DAY: f64 = 86_400.0;
 
 /// The usual period, where none is recorded.
 const USUAL_PERIOD: Duration = Duration::from_secs(30 * 86_400);
 
-/// Events per second over a window.
-pub(super) fn events(over: Duration) -> String {
-    format!("{EVENTS}{}", super::span::text(over.as_secs_f64()))
+/// The names of the series of objectives, whoever is measured; a regular expression.
+pub(super) fn of_objectives() -> String {
+    [OBJECTIVE, PERIOD, LATENCY_THRESHOLD].join("|")
+}
+
+/// The names of the series of objectives of servers; a regular expression.
+pub(super) fn of_servers() -> String {
+    format!("({}).+", [EVENTS, ERROR_RATIO, BUDGET_REMAINING, COVERAGE].join("|"))
 }
 
 /// All that was recorded, at one moment.
@@ -91,7 +84,7 @@ fn groups(recorded: &Recorded) -> BTreeMap<Key, Group> {
         let places = [
             (EVENTS, &mut group.events),
             (ERROR_RATIO, &mut group.error_ratio),
-            (REMAINING, &mut group.remaining),
+            (BUDGET_REMAINING, &mut group.remaining),
             (COVERAGE, &mut group.coverage),
         ];
         for (stem, place) in places {
@@ -207,7 +200,7 @@ fn constants(samples: &[Sample], key: &Key, doubts: &mut Vec<String>) -> Constan
                 found.period =
                     Duration::try_from_secs_f64(value * DAY).ok().filter(|period| !period.is_zero())
             }
-            THRESHOLD => found.threshold = Some(value).filter(|value| value.is_finite()),
+            LATENCY_THRESHOLD => found.threshold = Some(value).filter(|value| value.is_finite()),
             _ => {}
         }
     }

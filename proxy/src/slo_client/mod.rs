@@ -6,7 +6,6 @@
 pub mod fleet;
 pub mod http;
 pub mod prometheus;
-mod span;
 pub mod table;
 
 use crate::slo::Report;

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Filter;
 use super::fleet::{self, Mean, Recorded};
 use super::http::{Answer, Client, Problem, quoted};
-use super::span;
+use crate::rules::{duration, series};
 use crate::slo::{Plan, Report};
 
 const REMEDY: &str = "is it a Prometheus? Check --prometheus";
@@ -58,19 +57,20 @@ pub async fn report(
     filter: &Filter,
     plan: Option<&Plan>,
 ) -> Result<(Report, Vec<String>), Problem> {
-    let constants = query(client, &selector(fleet::CONSTANTS, &[("slo", filter.slo.as_deref())])).await?;
+    let constants =
+        query(client, &selector(&fleet::of_objectives(), &[("slo", filter.slo.as_deref())])).await?;
     let of_servers = [
         ("namespace", filter.namespace.as_deref()),
         ("mcp_server", filter.server.as_deref()),
         ("slo", filter.slo.as_deref()),
     ];
-    let found = query(client, &selector(fleet::OF_SERVERS, &of_servers)).await?;
+    let found = query(client, &selector(&fleet::of_servers(), &of_servers)).await?;
     let mut warnings = constants.warnings;
     warnings.extend(found.warnings);
     let mut recorded = Recorded { constants: constants.samples, series: found.samples, means: Vec::new() };
     for (rate, over) in fleet::lacking(&recorded).into_iter().take(MAX_MEANS) {
-        let series = selector(&fleet::events(rate), &of_servers);
-        let text = format!("avg_over_time({series}[{}])", span::text(over.as_secs_f64()));
+        let events = selector(&series::events(rate), &of_servers);
+        let text = format!("avg_over_time({events}[{}])", duration::text(over));
         let found = query(client, &text).await?;
         warnings.extend(found.warnings);
         recorded.means.push(Mean { rate, over, samples: found.samples });
@@ -141,11 +141,6 @@ fn percent(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// The window at the end of the name of a series.
-pub(super) fn window(name: &str, stem: &str) -> Option<Duration> {
-    span::parse(name.strip_prefix(stem)?)
 }
 
 #[cfg(test)]

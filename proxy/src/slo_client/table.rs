@@ -1,9 +1,10 @@
 //! The report for people: one line per objective, at most 100 columns wide.
 
+use std::time::Duration;
+
+use crate::rules::duration;
 use crate::slo::Report;
 use crate::slo::report::{ObjectiveReport, State, Window};
-
-use super::span;
 
 /// The widest line.
 const WIDTH: usize = 100;
@@ -62,9 +63,9 @@ fn table(shape: &Shape, objectives: &[&ObjectiveReport], colours: bool) -> Strin
 }
 
 fn headings(shape: &Shape) -> [Row; 2] {
-    let shown = span::text(shape.shown);
-    let next = shape.next.map(span::text).unwrap_or_default();
-    let period = format!("{} BUDGET", span::text(shape.period));
+    let shown = length(shape.shown);
+    let next = shape.next.map(length).unwrap_or_default();
+    let period = format!("{} BUDGET", length(shape.period));
     [
         ["", "", "", "SLI", "BURN", "BURN", "BUDGET", "USED UP", "", ""].map(str::to_owned),
         ["SLO", "SERVER", "TARGET", &shown, &shown, &next, "LEFT", "IN", "STATE", "HISTORY"]
@@ -102,7 +103,7 @@ fn row(shape: &Shape, objective: &ObjectiveReport) -> Row {
         shown.map_or_else(nothing, short),
         burn(shape.next).map_or_else(nothing, short),
         objective.budget.remaining.map_or_else(nothing, left),
-        objective.budget.exhausted_in_seconds.map_or_else(nothing, span::words),
+        objective.budget.exhausted_in_seconds.map_or_else(nothing, until),
         state(objective.state).to_owned(),
         left((objective.budget.coverage_seconds / period).clamp(0.0, 1.0)),
     ]
@@ -152,6 +153,35 @@ fn short(number: f64) -> String {
         _ if size < 999_500_000.0 => format!("{:.0}M", number / 1e6),
         _ => if number < 0.0 { "<-1G" } else { ">1G" }.to_owned(),
     }
+}
+
+/// A window as the rules write it. Reports come from others: whatever the number is, there is a text.
+fn length(seconds: f64) -> String {
+    duration::text(Duration::from_millis((seconds * 1000.0).round() as u64))
+}
+
+/// A time to come, in its two greatest units: `2d 2h`; under a second `<1s`, beyond a century `>100y`.
+fn until(seconds: f64) -> String {
+    const YEAR: u64 = 365 * 86_400;
+    if seconds < 1.0 {
+        return "<1s".to_owned();
+    }
+    if seconds > 100.0 * YEAR as f64 {
+        return ">100y".to_owned();
+    }
+    let mut rest = seconds as u64;
+    let mut words = Vec::new();
+    for (length, unit) in [(YEAR, "y"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s")] {
+        if rest >= length {
+            words.push(format!("{}{unit}", rest / length));
+            rest %= length;
+        } else if !words.is_empty() {
+            // The neighbour only: `1d`, and not `1d 3s`.
+            break;
+        }
+    }
+    words.truncate(2);
+    words.join(" ")
 }
 
 /// A part in percent. What is not nothing is not shown as nothing, and what is not all not as all.
@@ -220,4 +250,33 @@ fn cut(cell: &str, width: usize) -> String {
         return cell.to_owned();
     }
     cell.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_two_units() {
+        for (seconds, expected) in [
+            (180_000.0, "2d 2h"),
+            (86_403.0, "1d"),
+            (2592.4, "43m 12s"),
+            (0.2, "<1s"),
+            (1e12, ">100y"),
+            (40_000_000.0, "1y 97d"),
+        ] {
+            assert_eq!(until(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn every_number_is_some_length() {
+        for (seconds, expected) in
+            [(300.0, "5m"), (0.5, "500ms"), (5400.0, "90m"), (0.0, "0s"), (-1.0, "0s"), (f64::NAN, "0s")]
+        {
+            assert_eq!(length(seconds), expected);
+        }
+        assert!(!length(f64::INFINITY).is_empty());
+    }
 }
