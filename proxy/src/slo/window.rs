@@ -183,10 +183,12 @@ impl Ring {
     }
 }
 
-/// Slots of the finest ring: 6 hours of minutes.
-const FINE_SLOTS: u64 = 360;
-/// Slots of the second: 3 days of 5 minutes.
-const MIDDLE_SLOTS: u64 = 864;
+/// Units that the shortest window has.
+pub const UNITS: u64 = 5;
+/// The finer rings: units per slot, and slots. 6 hours of minutes, 3 days of 5 minutes.
+pub const FINER: [(u64, u64); 2] = [(1, 360), (5, 864)];
+/// Units per slot of the coarsest ring: an hour.
+pub const COARSE: u64 = 60;
 /// Most slots of the coarsest; a longer period gets longer slots. 416 days of hours.
 pub const MAX_SLOTS: usize = 10_000;
 
@@ -201,17 +203,18 @@ impl Layout {
     pub fn of(plan: &Plan) -> Self {
         let windows = plan.windows();
         let (shortest, longest) = (windows.first().copied(), windows.last().copied());
-        let unit = (millis(shortest.unwrap_or_default()) / 5).max(1);
+        let unit = (millis(shortest.unwrap_or_default()) / UNITS).max(1);
         let longest = millis(longest.unwrap_or_default()).max(1);
         let mut shapes = Vec::new();
-        for (slot, slots) in [(unit, FINE_SLOTS), (5 * unit, MIDDLE_SLOTS)] {
+        for (units, slots) in FINER {
+            let slot = units * unit;
             let needed = longest.div_ceil(slot);
             shapes.push(Shape { slot, slots: needed.min(slots) as usize });
             if needed <= slots {
                 return Self(shapes);
             }
         }
-        let slot = (60 * unit).max(longest.div_ceil(MAX_SLOTS as u64));
+        let slot = (COARSE * unit).max(longest.div_ceil(MAX_SLOTS as u64));
         shapes.push(Shape { slot, slots: longest.div_ceil(slot) as usize });
         Self(shapes)
     }

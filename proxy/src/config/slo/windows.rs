@@ -1,16 +1,11 @@
-//! Which windows can be counted together (slo-and-alerts.md §10): all are kept in three rings, whose slots are a fifth of
-//! the shortest window, five times and sixty times as long.
+//! Which windows can be counted together (slo-and-alerts.md §10): all are kept in three rings, whose slots are one,
+//! five and sixty units long ([`crate::slo::window::Layout`]).
 
 use std::time::Duration;
 
 use super::reader::{At, Reader};
 use super::short;
-
-/// Slots of the two finer rings.
-const FINE: u128 = 360;
-const MIDDLE: u128 = 864;
-/// Most slots of the coarse one: a bound of memory.
-const COARSE: u128 = 10_000;
+use crate::slo::window::{COARSE, FINER, MAX_SLOTS, UNITS};
 
 /// A window and where it is said.
 pub(super) struct Window<'a> {
@@ -21,16 +16,17 @@ pub(super) struct Window<'a> {
 /// Notes windows that no ring holds exactly. The last one is the period.
 pub(super) fn check(reader: &mut Reader<'_>, windows: &[Window<'_>]) {
     let Some(shortest) = windows.iter().map(|window| window.length).min() else { return };
-    let (Some(period), unit) = (windows.last(), shortest.as_millis() / 5) else { return };
-    if shortest.as_millis() % 5 != 0 || unit == 0 {
+    let (Some(period), unit) = (windows.last(), shortest.as_millis() / u128::from(UNITS)) else { return };
+    if shortest.as_millis() % u128::from(UNITS) != 0 || unit == 0 {
         if let Some(window) = windows.iter().find(|window| window.length == shortest) {
             let what = format!("{} is the shortest window and no multiple of 5ms", short(shortest));
             reader.wrong(&window.at, what);
         }
         return;
     }
-    if period.length.as_millis() > COARSE * 60 * unit {
-        let longest = Duration::from_millis(u64::try_from(COARSE * 60 * unit).unwrap_or(u64::MAX));
+    let longest = MAX_SLOTS as u128 * u128::from(COARSE) * unit;
+    if period.length.as_millis() > longest {
+        let longest = Duration::from_millis(u64::try_from(longest).unwrap_or(u64::MAX));
         let (length, longest, shortest) = (short(period.length), short(longest), short(shortest));
         let what = format!(
             "{length} is too long beside a shortest window of {shortest}; the longest is {longest}, or make the shortest \
@@ -51,13 +47,9 @@ pub(super) fn check(reader: &mut Reader<'_>, windows: &[Window<'_>]) {
     }
 }
 
-/// The slots of the finest ring that holds a window.
-const fn step(length: u128, unit: u128) -> u128 {
-    if length <= FINE * unit {
-        unit
-    } else if length <= MIDDLE * 5 * unit {
-        5 * unit
-    } else {
-        60 * unit
-    }
+/// The length of a slot of the finest ring that holds a window.
+fn step(length: u128, unit: u128) -> u128 {
+    let holds = |&(units, slots): &(u64, u64)| length <= u128::from(units * slots) * unit;
+    let units = FINER.into_iter().find(holds).map_or(COARSE, |(units, _)| units);
+    u128::from(units) * unit
 }
