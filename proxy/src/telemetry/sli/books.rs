@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::slo::plan::MAX_OBJECTIVES;
+use crate::slo::engine::MAX_RETIRED;
 use crate::slo::{Engine, Plan, Report, Restored, StateError, Time};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names::{Metric, label};
@@ -12,9 +12,6 @@ use crate::telemetry::registry::Registry;
 
 use super::objectives::{Active, Counts};
 use super::spend::Spending;
-
-/// Most objectives that are gone from the configuration and still have series.
-const MAX_RETIRED: usize = MAX_OBJECTIVES;
 
 /// One objective's counters, and how much of them the engine has seen.
 #[derive(Debug)]
