@@ -1,11 +1,24 @@
-//! How often the configuration file was read while running.
+//! What changes while running: the sections of the configuration file that need no restart.
 
-use super::Telemetry;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::slo::Plan;
+
+use super::cost::Prices;
 use super::names::{Metric, label};
+use super::{Telemetry, quality};
 
 const RESULTS: [&str; 2] = ["failure", "success"];
 
 impl Telemetry {
+    /// Goes on with other objectives, prices and settings of quality. Objectives of the same name go on with their counts.
+    /// Bounds of histograms stay those of the start.
+    pub fn reload(&self, plan: Arc<Plan>, prices: Prices, quality: quality::Settings, now: Instant) {
+        self.0.quality.configure(quality, plan.window);
+        self.0.reload_sli(&mut self.desk(now).books, plan, prices, now);
+    }
+
     /// Says that the configuration file is watched: from now on its readings are counted, from zero.
     pub fn watch_config(&self) {
         for result in RESULTS {

@@ -32,7 +32,7 @@ use super::histogram::BucketHistogram;
 use super::metrics::{Metrics, ToolMetrics};
 use super::names::{Metric, label};
 use super::recorder::Seconds;
-use super::{Inner, Telemetry, quality, tokens};
+use super::{Inner, Telemetry, tokens};
 
 use self::objectives::Active;
 
@@ -130,6 +130,16 @@ impl Inner {
         }
     }
 
+    /// Goes on with other objectives and prices. To be called after [`Books::settle`].
+    pub(super) fn reload_sli(&self, books: &mut Books, plan: Arc<Plan>, prices: Prices, now: Instant) {
+        let settings = self.metrics.settings();
+        let registry = self.metrics.registry();
+        let active = Active::new(&plan, prices, &settings.server_name, settings.max_tools, registry);
+        books.reload(plan, &active, registry, self.sli.time(now));
+        self.sli.active.store(Arc::new(active));
+        self.show_sli(books, now);
+    }
+
     /// Sets the gauges of service levels.
     pub(super) fn show_sli(&self, books: &mut Books, now: Instant) {
         books.show(&self.metrics, self.sli.time(now));
@@ -184,19 +194,6 @@ impl Telemetry {
     pub fn slo(&self, now: Instant, wall: SystemTime) -> Report {
         let report = self.desk(now).books.report(self.0.sli.time(now));
         Report { unix_ms: unix_ms(wall), ..report }
-    }
-
-    /// Goes on with other objectives and prices. Objectives of the same name go on with their counts.
-    /// Bounds of histograms stay those of the start.
-    pub fn reload(&self, plan: Arc<Plan>, prices: Prices, quality: quality::Settings, now: Instant) {
-        self.0.quality.configure(quality, plan.window);
-        let settings = self.0.metrics.settings();
-        let registry = self.0.metrics.registry();
-        let mut desk = self.desk(now);
-        let active = Active::new(&plan, prices, &settings.server_name, settings.max_tools, registry);
-        desk.books.reload(plan, &active, registry, self.0.sli.time(now));
-        self.0.sli.active.store(Arc::new(active));
-        self.0.show_sli(&mut desk.books, now);
     }
 
     /// The state of all budgets as bytes, for [`Telemetry::slo_restore`] of a later process.
