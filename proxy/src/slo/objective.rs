@@ -54,9 +54,7 @@ pub struct Objective {
 
 /// What an objective looks at in one request that ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample<'a> {
-    /// The tool of a tool call; `None` of other requests.
-    pub tool: Option<&'a str>,
+pub struct Sample {
     /// How it ended.
     pub outcome: Outcome,
     /// How long it took.
@@ -84,16 +82,10 @@ impl Objective {
         }
     }
 
-    /// The verdict of availability and latency on a request that ended; quality takes another look ([`Objective::sound`]).
+    /// The verdict of availability and latency on a request that ended and that [`Objective::selects`] takes in; no names
+    /// are compared, for this is on the traffic path. Quality takes another look ([`Objective::sound`]).
     #[must_use]
-    pub fn verdict(&self, sample: &Sample<'_>) -> Verdict {
-        if self.selects(sample.tool) { self.judge(sample) } else { Verdict::Excluded }
-    }
-
-    /// [`Objective::verdict`] of a request of which it is known that [`Objective::selects`] takes it in: no names are
-    /// compared, which is for the traffic path.
-    #[must_use]
-    pub fn judge(&self, sample: &Sample<'_>) -> Verdict {
+    pub fn judge(&self, sample: &Sample) -> Verdict {
         let verdict = self.outcomes.verdict(sample.outcome);
         match self.sli {
             Sli::Availability => verdict,

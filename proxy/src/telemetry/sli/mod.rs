@@ -107,12 +107,8 @@ impl Inner {
     pub(super) fn record_sli(&self, tool: Option<&ToolMetrics>, operation: &Operation, seconds: &Seconds) {
         let Some(outcome) = outcome::of_event(operation) else { return };
         let name = operation.tool();
-        let sample = Sample {
-            tool: name,
-            outcome,
-            duration: seconds.duration,
-            waited_for_client: operation.waited_for_client,
-        };
+        let sample =
+            Sample { outcome, duration: seconds.duration, waited_for_client: operation.waited_for_client };
         self.sli.count_request(outcome);
         let active = self.sli.active.load();
         let (Some(tool), Some(name)) = (tool, name) else { return active.count(None, &sample) };

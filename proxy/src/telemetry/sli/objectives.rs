@@ -130,7 +130,7 @@ impl Active {
     }
 
     /// Counts a request for the objectives that take it in; `tool` is what holds for a tool call.
-    pub(super) fn count(&self, tool: Option<&ForTool>, sample: &Sample<'_>) {
+    pub(super) fn count(&self, tool: Option<&ForTool>, sample: &Sample) {
         let mut left = tool.map_or(self.others, |tool| tool.objectives);
         while left != 0 {
             let entry = &self.entries[left.trailing_zeros() as usize];
