@@ -22,7 +22,19 @@
 //!                                ▼
 //!   telemetry/recorder                      the one consumer of Event
 //!      ├─► metrics ─► export/prometheus ──► admin GET /metrics
-//!      └─► traces: kept ones ─► export/otlp ──► collector
+//!      ├─► traces: kept ones ─► export/otlp ──► collector
+//!      ├─► quality: answers ─► judged off the path ─┐
+//!      └─► sli: verdicts ─► counters ◄──────────────┘
+//!                              │ increments, once a second
+//!                              ▼
+//!   slo/        counts + time ─► Report     pure: windows, burn, budgets ─► admin GET /slo, state file, gauges
+//! ```
+//!
+//! What is not on the way of traffic, each a command:
+//!
+//! ```text
+//!   slo::Plan ─► rules/ (pure) ─► rules, alerts, their tests, dashboards        mcp-tap rules, dashboards
+//!   GET /slo, or series that Prometheus recorded ─► slo_client/ ─► Report       mcp-tap slo
 //! ```
 //!
 //! Modules in reading order:
@@ -33,17 +45,22 @@
 //!   events of [`exchange::event`]. [`exchange::trace`] says which span is whose parent.
 //! - [`http`]: the traffic path. [`http::stack`] shows its layers on one page; [`http::trace`] is the one that writes.
 //! - [`telemetry`]: from events to metrics, to the ring of recent operations, and to spans ([`telemetry::traces`]). Every
-//!   name is in [`telemetry::names`].
+//!   name is in [`telemetry::names`]. Its `sli` says what is an event of which objective; [`telemetry::quality`] whether
+//!   an answer is sound.
+//! - [`slo`]: objectives, error budgets, and how fast they burn: arithmetic on counts and times.
 //! - [`admin`]: the admin port.
-//! - [`slo_client`]: what `mcp-tap slo` does; no traffic passes it.
-//! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the wiring; start and drain.
+//! - [`rules`]: what Prometheus and Grafana make of the same plan. [`rules::series`] names what is recorded.
+//! - [`slo_client`]: what `mcp-tap slo` does.
+//! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the commands; start, reload and drain.
 //!
 //! # Threads
 //!
 //! Each worker is a thread with a single-threaded runtime, its own listener on the shared port (`SO_REUSEPORT`) and its
 //! own connections to the server: a request never changes threads. One more thread serves the admin port, the
-//! signals and the once-a-second upkeep, so that a scrape delays no request of another core. Where there are traces, the
-//! thread `traces` builds and exports spans: requests decide and queue.
+//! signals, the watch on the configuration file and the once-a-second upkeep, so that a scrape delays no request of
+//! another core. The thread `quality` judges answers of tools: requests queue them, and never wait for room. Where there
+//! are traces, the thread `traces` builds and exports spans: requests decide and queue. Where there is a `state_dir`, the
+//! thread `state` reads and writes the file of error budgets, so that a slow disk delays nothing.
 //!
 //! # Invariants
 //!
@@ -57,6 +74,11 @@
 //! - What cannot be read is forwarded and counted (`mcp_proxy_not_inspected_total`).
 //! - Each request ends in exactly one [`protocol::outcome::Ending`]; each failure has exactly one
 //!   [`fault::Fault`].
+//! - Each request that ended is at most one event of an objective of availability or latency, counted before any
+//!   sampling; what is excluded is none. Budgets are computed from whole numbers, exactly, and never clamped; where
+//!   nothing happened there is no ratio: not 0, not 1.
+//! - A mistake in the configuration file stops the start, and changes nothing while running.
+//! - The same configuration gives the same rules and dashboards, byte for byte.
 //! - Every table, queue, capture and label set has a bound.
 //! - No argument, result, token, session id or URI reaches a log line or a metric. Spans have URIs of resources, and of
 //!   arguments and results what configuration names, with secrets masked; ids of traces and spans reach logs.

@@ -3,6 +3,8 @@
 //! ```text
 //!   Event ─► recorder ─► metrics ─► registry ─► export/prometheus ─► GET /metrics
 //!               │           (handles per label set)
+//!               ├─► sli: verdicts ─► counters of objectives ─► slo::Engine ─► GET /slo, gauges, state file
+//!               ├─► quality: queue ─► judged on a thread of its own ─► counters of objectives, findings, scores
 //!               ├─► operations: ring of the last operations ───────► GET /operations
 //!               ├─► traces: those that are kept ─► export/otlp ────► collector
 //!               └─► backlog: pages of tools/list ─► catalogue ─────► GET /catalogue
@@ -10,7 +12,8 @@
 //!
 //! Traffic threads call [`Telemetry::emit`](crate::exchange::event::Sink::emit), which looks up handles and adds to
 //! atomics. It takes no lock that another request or a reader can hold. All that takes long waits for
-//! [`Telemetry::upkeep`], once a second, or for the next reader.
+//! [`Telemetry::upkeep`], once a second, or for the next reader; whether an answer is sound waits for
+//! [`Telemetry::judge_waiting`].
 //!
 //! The ledger:
 //! - Every ended `tools/call` request is in `mcp_tool_requests_total` once, under one result. A call that became a
@@ -26,6 +29,8 @@
 //!   `network.*`, which hardly differ within one sidecar and would multiply the series.
 //! - `sli_requests_total` has one for each good or bad event of availability by the default outcomes; an objective's
 //!   `mcp_proxy_slo_events_total` has its good and bad events, and nothing of what is excluded (sli/).
+//! - Every answer of a tool that the sample chose is, once, an event of each objective of quality that takes in the tool,
+//!   or in `mcp_proxy_quality_unchecked_total` under one reason (quality/).
 
 mod backlog;
 mod catalogue;
