@@ -123,9 +123,9 @@ impl Client {
         Ok(self)
     }
 
-    /// Waits less or longer than [`TIMEOUT`].
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+    /// Waits less than [`TIMEOUT`].
+    #[cfg(test)]
+    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }

@@ -266,6 +266,16 @@ fn addresses_are_checked_before_anything_is_sent() {
     insta::assert_snapshot!(texts.join("\n"));
 }
 
+#[tokio::test]
+async fn what_never_answers_is_waited_for_no_longer_than_said() {
+    // The system accepts for it, and nobody reads.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = Client::new(&url, "wake it").unwrap().with_timeout(Duration::from_millis(50));
+    let problem = of_process(&client, &Filter::default()).await.unwrap_err();
+    assert_eq!(problem.to_string(), format!("cannot read {url}/slo: no answer within 50ms; wake it"));
+}
+
 #[test]
 fn only_objectives_that_need_nobody_are_calm() {
     for (state, remaining, expected) in [
