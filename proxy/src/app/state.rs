@@ -26,6 +26,11 @@ use crate::telemetry::names::{Metric, label};
 
 /// How long traffic waits for the file at the start, and the end for the last save. A disk that hangs stops neither.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The end of the name of a file that was set aside; the moment follows, in milliseconds.
+const ASIDE: &str = "slo.set-aside-";
+/// Most files set aside that are kept, the newest ones: a server that starts again and again beside something that
+/// spoils its file must not fill the disk.
+const MAX_ASIDE: usize = 5;
 /// Longest name of a server as it is in a file's name.
 const MAX_NAME: usize = 100;
 
@@ -150,8 +155,10 @@ impl<S: Source> Keeper<S> {
             return Ok(());
         }
         let path = self.path("lock");
+        // For reading too: opening a pipe only for writing would wait for somebody to read from it.
         let file = OpenOptions::new()
             .create(true)
+            .read(true)
             .append(true)
             .open(&path)
             .map_err(|error| NoLock::Failed(cannot("open", &path, &error)))?;
@@ -195,16 +202,37 @@ impl<S: Source> Keeper<S> {
     /// Keeps a file that is not taken from being written over.
     fn set_aside(&self, reason: &str, wall: SystemTime) {
         let file = self.path("slo");
-        let aside = self.path(&format!("slo.set-aside-{}", unix_ms(wall)));
+        let aside = self.path(&format!("{ASIDE}{}", unix_ms(wall)));
         let file = file.display();
         match fs::rename(self.path("slo"), &aside) {
             Ok(()) => {
                 let aside = aside.display();
                 warn!(%file, reason, set_aside = %aside, "the saved state is not taken: budgets start anew");
+                self.thin_out();
             }
             Err(error) => {
                 warn!(%file, reason, %error, "the saved state is not taken and cannot be set aside: budgets start anew");
             }
+        }
+    }
+
+    /// Deletes the oldest of the files that were set aside, if there are too many. Directories are left alone.
+    fn thin_out(&self) {
+        let begin = format!("{}.{ASIDE}", self.name);
+        let moment = |name: &str| {
+            let digits = name.strip_prefix(&begin)?;
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u64>().ok())?
+        };
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        let mut aside: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
+            .filter_map(|entry| Some((moment(entry.file_name().to_str()?)?, entry.path())))
+            .collect();
+        aside.sort_unstable();
+        let surplus = aside.len().saturating_sub(MAX_ASIDE);
+        for (_, path) in aside.drain(..surplus) {
+            fs::remove_file(path).ok();
         }
     }
 

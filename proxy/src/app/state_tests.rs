@@ -196,3 +196,54 @@ fn a_directory_that_is_read_only_is_read() {
     tend(&mut keeper);
     assert_eq!((fake.bad(), fake.attempts()), (5.0, [2, 0]));
 }
+
+#[test]
+fn no_more_than_five_files_are_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    // Not ours to delete: of another server, of somebody else, and a directory.
+    let others = ["demo.slo.set-aside-", "demo.slo.set-aside-1.bak", "demo2.slo.set-aside-1"];
+    others.iter().for_each(|name| fs::write(dir.path().join(name), "").unwrap());
+    fs::create_dir(dir.path().join("demo.slo.set-aside-2")).unwrap();
+    for start in 0..20 {
+        fs::write(dir.path().join("demo.slo"), format!("foreign {start}")).unwrap();
+        let wall = UNIX_EPOCH + Duration::from_millis(90 + start);
+        keeper(dir.path(), &Fake::new()).tend(clock::now(), wall);
+    }
+    let aside: Vec<_> = names(dir.path()).into_iter().filter(|name| name.contains("aside")).collect();
+    let newest = (105..110).map(|moment| format!("demo.slo.set-aside-{moment}"));
+    let others = others.into_iter().chain(["demo.slo.set-aside-2"]).map(str::to_owned);
+    let mut expected: Vec<_> = newest.chain(others).collect();
+    expected.sort();
+    assert_eq!(aside, expected);
+    assert_eq!(fs::read(dir.path().join("demo.slo.set-aside-109")).unwrap(), b"foreign 19");
+}
+
+#[test]
+fn links_and_pipes_at_the_places_of_our_files_harm_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("precious"), "precious").unwrap();
+    symlink(path("precious"), path("demo.slo")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(path("demo.lock")).status().unwrap();
+    assert!(made.success());
+    let fake = Fake::with_bad(3);
+    tend(&mut keeper(dir.path(), &fake));
+    assert_eq!((fake.bad(), fake.attempts()), (3.0, [0, 1]));
+    assert_eq!(fs::read_to_string(path("precious")).unwrap(), "precious");
+    assert!(fs::symlink_metadata(path("demo.slo")).unwrap().is_file());
+    // A good state behind a link is taken, and what it leads to is left alone.
+    let good = Fake::with_bad(4).save(clock::now());
+    fs::write(path("precious"), &good).unwrap();
+    fs::remove_file(path("demo.slo")).unwrap();
+    symlink(path("precious"), path("demo.slo")).unwrap();
+    let fake = Fake::with_bad(1);
+    tend(&mut keeper(dir.path(), &fake));
+    assert_eq!((fake.bad(), fs::read(path("precious")).unwrap()), (5.0, good));
+    // A pipe at the place of the state is no state, and nobody waits for it.
+    fs::remove_file(path("demo.slo")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(path("demo.slo")).status().unwrap();
+    assert!(made.success());
+    let fake = Fake::with_bad(1);
+    tend(&mut keeper(dir.path(), &fake));
+    assert_eq!((fake.bad(), fake.attempts()), (1.0, [0, 1]));
+}
