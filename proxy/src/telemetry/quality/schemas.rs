@@ -6,11 +6,12 @@
 //! unlisted again. A client that lists anew forgets its earlier wording at once.
 //!
 //! Bounds: [`TOOLS`] tools, [`AUDIENCES`] clients of each, [`TEXT`] bytes of one schema and [`TEXTS`] of all; what is
-//! over is a schema that cannot be used ([`Refused::TooLarge`]). Schemas are compiled when they are first needed, by
-//! whoever judges.
+//! over is a schema that cannot be used ([`Refused::TooLarge`]). An answer that waits holds the wordings of its moment, so
+//! a server that changes them all the time would make many live at once: [`ALIVE`] bounds those too. Schemas are compiled
+//! when they are first needed, by whoever judges.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ const AUDIENCES: usize = 16;
 pub(super) const TEXT: usize = 64 << 10;
 /// Most bytes of all schemas.
 pub(super) const TEXTS: usize = 4 << 20;
+/// Most bytes of all schemas that live, those that only waiting answers hold among them.
+pub(super) const ALIVE: usize = 2 * TEXTS;
 /// Most nodes of all compiled schemas.
 const NODES: u64 = 400_000;
 /// How long what a client was told is current.
@@ -64,8 +67,16 @@ pub(super) struct Schema {
     /// Empty when it was too long.
     text: Box<str>,
     compiled: OnceLock<Result<Compiled, Refused>>,
-    /// The nodes of all compiled schemas.
-    nodes: Arc<AtomicU64>,
+    used: Arc<Used>,
+}
+
+/// What all schemas that live take together. The numbers guard no other memory, so no ordering is needed.
+#[derive(Debug, Default)]
+struct Used {
+    /// Nodes of the compiled ones.
+    nodes: AtomicU64,
+    /// Bytes of text.
+    bytes: AtomicUsize,
 }
 
 impl Schema {
@@ -85,9 +96,11 @@ impl Schema {
         if self.text.is_empty() {
             return Err(Refused::TooLarge);
         }
+        #[cfg(test)]
+        assert!(!self.text.contains("panics when compiled"), "as if the library had a bug");
         let compiled = Compiled::new(&self.text)?;
         let fits = |used: u64| used.checked_add(compiled.nodes()).filter(|sum| *sum <= NODES);
-        match self.nodes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
+        match self.used.nodes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
             Ok(_) => Ok(compiled),
             Err(_) => Err(Refused::TooLarge),
         }
@@ -96,8 +109,9 @@ impl Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
+        self.used.bytes.fetch_sub(self.text.len(), Ordering::Relaxed);
         if let Some(Ok(compiled)) = self.compiled.get() {
-            self.nodes.fetch_sub(compiled.nodes(), Ordering::Relaxed);
+            self.used.nodes.fetch_sub(compiled.nodes(), Ordering::Relaxed);
         }
     }
 }
@@ -115,7 +129,7 @@ struct Told {
 pub(in crate::telemetry) struct Schemas {
     tools: BTreeMap<String, Vec<Told>>,
     bytes: usize,
-    nodes: Arc<AtomicU64>,
+    used: Arc<Used>,
 }
 
 /// The current wordings of a tool's schema; `None` among them where a client was told of none.
@@ -172,20 +186,30 @@ impl Schemas {
         (self.tools.len(), self.bytes)
     }
 
+    /// Bytes of all schemas that live.
+    #[cfg(test)]
+    pub(super) fn alive(&self) -> usize {
+        self.used.bytes.load(Ordering::Relaxed)
+    }
+
     /// The wording, the one that is known already if it is.
     fn schema(&self, tool: &str, declared: Declared) -> Option<Arc<Schema>> {
         let text = match declared {
             Declared::Nothing => return None,
-            Declared::Schema(text) if self.bytes + text.len() <= TEXTS => text,
-            Declared::Schema(text) if self.is_known(tool, &text) => text,
+            Declared::Schema(text) if self.is_known(tool, &text) || self.has_room(text.len()) => text,
             Declared::Schema(_) | Declared::TooLarge => Box::default(),
         };
         let known = self.tools.get(tool).into_iter().flatten().filter_map(|told| told.schema.as_ref());
         let same = known.into_iter().find(|schema| schema.text == text).map(Arc::clone);
         Some(same.unwrap_or_else(|| {
-            let nodes = Arc::clone(&self.nodes);
-            Arc::new(Schema { tool: tool.into(), text, compiled: OnceLock::new(), nodes })
+            let used = Arc::clone(&self.used);
+            used.bytes.fetch_add(text.len(), Ordering::Relaxed);
+            Arc::new(Schema { tool: tool.into(), text, compiled: OnceLock::new(), used })
         }))
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.bytes + bytes <= TEXTS && self.used.bytes.load(Ordering::Relaxed) + bytes <= ALIVE
     }
 
     fn is_known(&self, tool: &str, text: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::telemetry::quality::schemas::{TEXT, TEXTS, TOOLS};
+use crate::telemetry::quality::schemas::{ALIVE, TEXT, TEXTS, TOOLS};
 
 fn schema(text: &str) -> Declared {
     Declared::Schema(text.into())
@@ -63,4 +63,25 @@ fn the_bounds_hold() {
     assert_eq!(count(&schemas, &format!("t{}", tools - 1), start), (1, false));
     let tool = serde_json::json!({"outputSchema": {"title": "x".repeat(TEXT)}});
     assert_eq!(Declared::of(&tool), Declared::TooLarge);
+}
+
+#[test]
+fn wordings_that_only_waiting_answers_hold_are_bounded_too() {
+    let start = now();
+    let mut schemas = Schemas::default();
+    let mut waiting = Vec::new();
+    let long = "x".repeat(TEXT - 40);
+    for number in 0..1000 {
+        schemas.learn("a", schema(&format!("{{\"title\":\"{long}\",\"n\":{number}}}")), 1, start);
+        waiting.push(schemas.current("a", start));
+        assert!(schemas.alive() <= ALIVE, "{}", schemas.alive());
+    }
+    assert!(schemas.alive() > ALIVE - 2 * TEXT);
+    // The list goes on to be known, and there is room again once the answers were judged.
+    assert_eq!(count(&schemas, "a", start), (1, false));
+    waiting.clear();
+    schemas.learn("a", schema(&long), 1, start);
+    assert_eq!(schemas.alive(), long.len());
+    schemas.remove("a");
+    assert_eq!(schemas.alive(), 0);
 }
