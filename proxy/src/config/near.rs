@@ -8,6 +8,10 @@ pub(super) fn remedy(name: &str, known: &[&str]) -> String {
 
 /// The known name that differs least from what was written, if it is near enough to be meant.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a &'a str>) -> Option<&'a str> {
+    // Nothing known is as long, and whoever writes a name that long means none of them.
+    if name.len() > 64 {
+        return None;
+    }
     known
         .into_iter()
         .map(|known| (distance(name, known), *known))

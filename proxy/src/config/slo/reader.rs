@@ -7,6 +7,11 @@ use super::raw::{Entry, Node, Value};
 use crate::config::near;
 use crate::config::problem::{Problem, Problems};
 
+/// Most problems that are told: a file that is no configuration at all would have one for each of its lines.
+const MOST: usize = 100;
+/// Longest path and longest problem, in bytes: a value may be as long as the file.
+const LONGEST: usize = 1000;
+
 /// Why a text is not what it should be: the end of the sentence that begins with it.
 pub(super) type Wrong = String;
 
@@ -72,26 +77,37 @@ impl<'a> Mapping<'a> {
 pub(super) struct Reader<'a> {
     file: &'a Path,
     found: Vec<(u64, Problem)>,
+    /// Problems that are only counted.
+    more: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(file: &'a Path) -> Self {
-        Self { file, found: Vec::new() }
+        Self { file, found: Vec::new(), more: 0 }
     }
 
     /// Notes a problem.
     pub(super) fn wrong(&mut self, at: &At<'_>, what: impl Display) {
+        if self.is_full() {
+            self.more += 1;
+            return;
+        }
         let mut place = format!("{}:{}", self.file.display(), at.line);
         if !at.path.is_empty() {
             place.push_str(": ");
-            place.push_str(&at.path);
+            place.push_str(&shortened(&at.path));
         }
-        self.found.push((at.line, Problem::new(place, what.to_string())));
+        self.found.push((at.line, Problem::new(place, shortened(&what.to_string()))));
+    }
+
+    /// Whether further problems are only counted.
+    const fn is_full(&self) -> bool {
+        self.found.len() >= MOST
     }
 
     /// How many problems were noted.
     pub(super) const fn noted(&self) -> usize {
-        self.found.len()
+        self.found.len() + self.more
     }
 
     /// Tells all problems in the order of their lines.
@@ -99,6 +115,10 @@ impl<'a> Reader<'a> {
         self.found.sort_by_key(|(line, _)| *line);
         for (_, problem) in self.found {
             problems.push(problem);
+        }
+        if self.more > 0 {
+            problems
+                .push(Problem::new(self.file.display(), format!("{} more problems are not told", self.more)));
         }
     }
 
@@ -117,11 +137,14 @@ impl<'a> Reader<'a> {
     /// A mapping with no other keys than these.
     pub(super) fn mapping<'n>(&mut self, at: At<'n>, known: &[&str]) -> Option<Mapping<'n>> {
         let mapping = self.open(at)?;
-        for (key, at) in mapping.each().filter(|(key, _)| !known.contains(key)) {
-            let line =
-                mapping.entries.iter().find(|entry| entry.key == key).map_or(at.line, |entry| entry.line);
-            let remedy = near::remedy(key, known);
-            self.wrong(&At { line, ..at }, format_args!("there is no such setting; {remedy}"));
+        for entry in mapping.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            if self.is_full() {
+                self.more += 1;
+                continue;
+            }
+            let remedy = near::remedy(&entry.key, known);
+            let at = At { line: entry.line, ..mapping.child(entry) };
+            self.wrong(&at, format_args!("there is no such setting; {remedy}"));
         }
         Some(mapping)
     }
@@ -201,4 +224,12 @@ impl<'a> Reader<'a> {
         let items = mapping.get(key).and_then(|at| self.list(&at)).unwrap_or_default();
         items.iter().filter_map(|at| self.value(at, &parse)).collect()
     }
+}
+
+/// A text as it is shown to people: its beginning, where it is too long.
+fn shortened(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    format!("{}… ({} bytes)", &text[..text.floor_char_boundary(LONGEST)], text.len())
 }

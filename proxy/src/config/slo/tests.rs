@@ -323,3 +323,111 @@ fn the_example_of_the_readme_is_right() {
         assert!(readme.contains(&format!("`{key}`")), "{key}");
     }
 }
+
+/// Reads a text that means harm; what is taken all the same must go through everything that is made of it.
+fn survive(what: &str, text: &str) -> bool {
+    let Ok(SloConfig { plan, rules, .. }) = read(Path::new("tap.yaml"), text) else { return false };
+    let plan = std::sync::Arc::new(plan);
+    let mut engine = crate::slo::Engine::new(std::sync::Arc::clone(&plan), "demo", crate::slo::Time(0));
+    let now = crate::slo::Time(1_800_000_000_000);
+    for objective in &plan.objectives {
+        engine.observe(&objective.name, u64::MAX - 1, u64::MAX - 1, now);
+    }
+    for objective in engine.report(now).objectives {
+        let numbers = objective.burn.iter().flat_map(|window| [window.sli, window.burn]);
+        assert!(numbers.flatten().all(f64::is_finite), "{what}: {objective:?}");
+    }
+    assert!(engine.save(now).len() as u64 <= crate::slo::state::MAX_BYTES, "{what}");
+    for format in crate::rules::Format::ALL {
+        let (written, _) = crate::rules::write(&plan, &rules, format, &crate::rules::Options::default());
+        let spoilt = ["NaN", "Inf", ".inf", ".nan"].into_iter().find(|number| written.contains(number));
+        assert_eq!(spoilt, None, "{what}");
+    }
+    true
+}
+
+#[test]
+fn absurd_numbers_are_refused_or_harmless() {
+    let trial = |parts: &str| {
+        format!("slo:\n  trial: true\n  scrape_interval: 1ms\n  evaluation_interval: 1ms\n{parts}")
+    };
+    let objective = "  objectives:\n    - {name: a, sli: availability, target: 99.9999}\n    - {name: b, sli: latency, target: 0.0001, threshold: 1us}\n";
+    let tiers = |long: &str, short: &str, budget: &str| {
+        format!(
+            "  tiers: [{{severity: page, long: {long}, short: {short}, budget: {budget}, min_bad: 1000000}}]\n{objective}"
+        )
+    };
+    for (what, text, taken) in [
+        ("a period of 100 years", "slo: {period: 36500d}".to_owned(), false),
+        ("a period of all years", format!("slo: {{period: {}years}}", u64::MAX / 40_000_000), false),
+        ("a scrape interval of all years", format!("slo: {{scrape_interval: {}s}}", u64::MAX), false),
+        ("the longest period", trial(&format!("  period: 3650d\n{}", tiers("3649d", "1h", "100%"))), true),
+        (
+            "the smallest budget",
+            trial(&format!("  period: 10m\n  window: 1m\n{}", tiers("10ms", "5ms", "0.0017%"))),
+            true,
+        ),
+        ("a smaller budget", trial(&tiers("1h", "5m", "0.000001%")), false),
+        ("a budget of nothing", trial(&tiers("1h", "5m", "0.000000%")), false),
+        ("a budget of too many digits", trial(&tiers("1h", "5m", &format!("0.{}1%", "0".repeat(90)))), false),
+        ("a budget of a huge number", trial(&tiers("1h", "5m", &format!("{}%", "9".repeat(90)))), false),
+        (
+            "the shortest windows",
+            trial(&format!("  period: 1s\n  window: 1s\n{}", tiers("500ms", "5ms", "100%"))),
+            true,
+        ),
+    ] {
+        assert_eq!(survive(what, &text), taken, "{what}: {:?}", read(Path::new("tap.yaml"), &text).err());
+    }
+}
+
+#[test]
+fn files_that_mean_harm_end_soon_in_problems() {
+    let bomb: String = (1..40)
+        .map(|at| format!("b{at}: &b{at} [{}]\n", vec![format!("*b{}", at - 1); 10].join(",")))
+        .collect();
+    let keys = |count: usize| (0..count).map(|at| format!("  k{at}: {at}\n")).collect::<String>();
+    let objectives = |count: usize| {
+        (0..count).map(|at| format!("    - {{name: o{at}, sli: quality, target: 99}}\n")).collect::<String>()
+    };
+    for (what, text) in [
+        ("a bomb of aliases", format!("b0: &b0 [x,x]\n{bomb}slo: {{objectives: *b39}}\n")),
+        ("an alias of itself", "slo: &a {objectives: *a}\n".to_owned()),
+        (
+            "merges of merges",
+            format!(
+                "a0: &a0 {{x: 1}}\n{}slo: {{<<: *a30}}\n",
+                (1..31)
+                    .map(|at| format!("a{at}: &a{at} {{<<: [*a{0}, *a{0}]}}\n", at - 1))
+                    .collect::<String>()
+            ),
+        ),
+        ("deep lists", format!("slo: {}1{}\n", "[".repeat(100_000), "]".repeat(100_000))),
+        ("a mebibyte of keys", format!("slo:\n{}", keys(70_000))),
+        ("a mebibyte of outcomes", format!("slo:\n outcomes:\n{}", keys(70_000))),
+        ("many objectives", format!("slo:\n  objectives:\n{}", objectives(20_000))),
+        (
+            "a mebibyte of a name",
+            format!(
+                "slo:\n  objectives:\n    - {{name: {}, sli: quality, target: 99}}\n",
+                "a".repeat(1 << 20)
+            ),
+        ),
+        (
+            "a target without end",
+            format!(
+                "slo:\n  objectives:\n    - {{name: a, sli: quality, target: 99.{}}}\n",
+                "9".repeat(1 << 20)
+            ),
+        ),
+        ("keys that are lists", "slo: {? [a, b] : c}\n".to_owned()),
+    ] {
+        let start = crate::clock::now();
+        assert!(!survive(what, &text), "{what} is taken");
+        let told = problems(&text);
+        let took = crate::clock::now() - start;
+        // In a debug build on a busy machine; in earnest it is a fraction.
+        assert!(took < Duration::from_secs(60), "{what}: {took:?}");
+        assert!(told.len() < 300_000 && told.lines().count() < 1000, "{what}: {} bytes", told.len());
+    }
+}

@@ -58,8 +58,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
     parsed
         .filter(|duration| !duration.is_zero() && *duration <= longest && duration.subsec_nanos() % 1_000_000 == 0)
         .ok_or_else(|| {
-            "is not a duration of whole milliseconds above zero; write a number and its unit, for example 500ms, 5m, \
-             1h or 30d"
+            "is not a duration of whole milliseconds above zero and up to 3650d; write a number and its unit, for \
+             example 500ms, 5m, 1h or 30d"
                 .to_owned()
         })
 }
