@@ -126,7 +126,7 @@ impl Keep {
     }
 
     /// Keeps these parts of what there is, if there is room for them.
-    pub(super) fn keep(self: &Arc<Self>, parts: Parts, captured: &mut Captured) -> Option<Arc<Kept>> {
+    pub(crate) fn keep(self: &Arc<Self>, parts: Parts, captured: &mut Captured) -> Option<Arc<Kept>> {
         let structured = captured.structured.take().filter(|_| parts.structured);
         let text = captured.text.take().filter(|_| parts.text);
         let bytes: usize = [&structured, &text].into_iter().flatten().map(|text| text.len()).sum();

@@ -222,6 +222,44 @@ fn contents_that_contradict_each_other_are_refused_even_with_a_right_checksum() 
     assert!(decode(&signed(&endless), "demo", Time(START)).is_err());
 }
 
+#[test]
+fn the_largest_numbers_and_the_oddest_names_neither_overflow_nor_show() {
+    let mut content = MAGIC.to_vec();
+    put(&mut content, FORMAT);
+    put_text(&mut content, "demo");
+    put(&mut content, START);
+    put(&mut content, 2);
+    for name in ["availability", "evil\n\"}\u{0}name"] {
+        put_text(&mut content, name);
+        // In force, no history, three rings: one as in the default plan, others as nobody makes them.
+        [0, 0, 3].into_iter().for_each(|number| put(&mut content, number));
+        for (slot, slots) in [(60_000, 360), (1, MAX_SLOTS as u64), (u64::MAX, 2)] {
+            let last = START / slot;
+            let before = last.saturating_sub(1);
+            [slot, slots, last, 2, before, u64::MAX, u64::MAX].into_iter().for_each(|n| put(&mut content, n));
+            [last - before, u64::MAX, u64::MAX].into_iter().for_each(|number| put(&mut content, number));
+        }
+    }
+    let bytes = signed(&content);
+    let mut engine = engine(START);
+    // Twice: what is at the top stays there.
+    for _ in 0..2 {
+        let restored = engine.restore(&bytes, Time(START)).unwrap();
+        assert_eq!((restored.objectives, restored.retired), (1, 1));
+    }
+    engine.observe("availability", u64::MAX, u64::MAX, Time(u64::MAX));
+    for now in [0, START, START + DAY, u64::MAX] {
+        let report = engine.report(Time(now));
+        let text = serde_json::to_string(&report).unwrap();
+        assert!(report.objectives.len() == 3 && !text.contains("evil"), "{text}");
+        let objective = &report.objectives[0];
+        assert_eq!(objective.state, crate::slo::report::State::Invalid, "{text}");
+        assert!(objective.burn.iter().all(|window| window.burn.is_none_or(f64::is_finite)), "{text}");
+    }
+    let saved = engine.save(Time(u64::MAX));
+    assert!(engine.restore(&saved, Time(u64::MAX)).is_ok());
+}
+
 proptest! {
     #[test]
     fn whatever_the_bytes_are_reading_them_ends(bytes in proptest::collection::vec(any::<u8>(), 0..300), sign in any::<bool>()) {

@@ -4,7 +4,7 @@ use super::*;
 use crate::exchange::event::{
     CataloguePage, Client, Direction, Event, Operation, OperationKind, Sink, Transport,
 };
-use crate::exchange::keep::Wanted;
+use crate::exchange::keep::{Parts, Wanted};
 use crate::protocol::message::Content;
 use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
@@ -113,6 +113,27 @@ fn judged_answers_are_events_findings_and_scores_and_others_are_counted_by_reaso
     assert_eq!(unchecked(&telemetry, Unchecked::Unlisted, start), 1.0);
     assert_eq!(unchecked(&telemetry, Unchecked::Task, start), 1.0);
     assert_eq!(value(&telemetry, "mcp_proxy_quality_unchecked_total", &[], start), 2.0);
+}
+
+#[test]
+fn a_panic_while_judging_is_counted_and_the_next_answer_is_judged() {
+    let (telemetry, start) = telemetry(Settings::default());
+    let schema = |title| format!(r#"{{"title":"{title}","required":["n"]}}"#);
+    let tool = |name, title| format!(r#"{{"name":"{name}","outputSchema":{}}}"#, schema(title));
+    list(&telemetry, &format!("[{},{}]", tool("bad", "panics when compiled"), tool("good", "fine")), start);
+    let result = r#"{"content":[{"type":"text","text":"a"}],"structuredContent":{"n":1}}"#;
+    for name in ["bad", "good", "bad", "good"] {
+        let mut captured = *answer(result, 100).captured.expect("it is captured");
+        let kept = telemetry.keep().keep(Parts { structured: true, text: false }, &mut captured);
+        assert!(kept.is_some());
+        end(&telemetry, Operation { kept, ..operation(name, Ending::Success, result) });
+    }
+    assert_eq!(telemetry.keep().held(), 28);
+    telemetry.judge_waiting(|| start, |_| false);
+    assert_eq!(unchecked(&telemetry, Unchecked::Internal, start), 2.0);
+    let good = ["slo=\"quality\"", "verdict=\"good\""];
+    assert_eq!(value(&telemetry, "mcp_proxy_slo_events_total", &good, start), 2.0);
+    assert_eq!(telemetry.keep().held(), 0, "the room comes back");
 }
 
 #[test]

@@ -147,3 +147,31 @@ fn the_deepest_judgement_that_is_made_fits_on_the_stack() {
         });
     }
 }
+
+#[test]
+fn wide_answers_that_make_libraries_slow_end_soon() {
+    let members =
+        |count: usize| Value::Object((0..count).map(|at| (format!("k{at:x}"), json!(at))).collect());
+    let numbers = json!((0..60_000).collect::<Vec<_>>());
+    let objects = json!((0..20_000).map(|at| json!({"a": at})).collect::<Vec<_>>());
+    let deep_text = json!("[".repeat(200_000));
+    let branches = |each: &str| vec![each; 12].join(",");
+    let asks = |branch: &str| format!(r#"{{"unevaluatedProperties":false,"anyOf":[{}]}}"#, branches(branch));
+    let counts = |branch: &str| format!(r#"{{"unevaluatedItems":false,"anyOf":[{}]}}"#, branches(branch));
+    for (what, schema, value) in [
+        ("asking branches again", asks(r#"{"propertyNames":{"maxLength":9}}"#), members(30_000)),
+        ("asking a condition again", asks(r#"{"if":{"minProperties":9},"then":{"additionalProperties":{"type":"integer"}}}"#), members(30_000)),
+        ("asking patterns again", asks(r#"{"patternProperties":{"^k[0-9]":{"type":"integer"}}}"#), members(30_000)),
+        ("asking items again", counts(r#"{"contains":{"minimum":5}}"#), numbers.clone()),
+        ("unique numbers", r#"{"uniqueItems":true}"#.to_owned(), numbers.clone()),
+        ("unique objects", r#"{"uniqueItems":true}"#.to_owned(), objects),
+        ("a tiny divisor", r#"{"items":{"multipleOf":1e-300}}"#.to_owned(), numbers.clone()),
+        ("a huge divisor", r#"{"items":{"multipleOf":1e308,"minimum":-1e308}}"#.to_owned(), numbers),
+        ("contents that are JSON", r#"{"$schema":"http://json-schema.org/draft-07/schema#","contentMediaType":"application/json","contentEncoding":"base64"}"#.to_owned(), deep_text),
+        ("a pattern of many states", r#"{"pattern":"^(a|b)*a(a|b){90}c$"}"#.to_owned(), json!("ab".repeat(120_000))),
+        ("a pattern of all letters", r#"{"pattern":"(\\w|\\d)*[aé]\\w{20}!$"}"#.to_owned(), json!("aé".repeat(80_000))),
+    ] {
+        let fit = on_a_small_stack(move || Compiled::new(&schema).map(|compiled| compiled.judge(&value)));
+        assert!(fit.is_ok(), "{what}: {fit:?}");
+    }
+}
