@@ -54,16 +54,12 @@ generate: ## Renew the generated files in deploy/ (tests compare them with the g
 	"$$tap" rules --format tests --output $$out/mcp-tap.rules.test.yml; \
 	"$$tap" rules --format prometheusrule --label release=kube-prometheus-stack --output $$out/prometheusrule.yaml; \
 	"$$tap" rules --format openslo --output $$out/openslo.yaml; \
-	"$$tap" rules --format sloth --output $$out/sloth.yaml
+	"$$tap" rules --format sloth --output $$out/sloth.yaml; \
+	"$$tap" dashboards --output-dir deploy/grafana/dashboards
 
 .PHONY: parts
 parts: ## Install the third-party servers, clients and tools that the tests use (into .parts/)
 	proxy/tests/parts/install
-
-.PHONY: generate
-generate: ## Write anew what is generated and checked in below deploy/
-	cargo build --bin mcp-tap
-	"$${CARGO_TARGET_DIR:-target}/debug/mcp-tap" dashboards --output-dir deploy/grafana/dashboards
 
 .PHONY: pictures
 pictures: parts ## Draw the pictures of deploy/docs/dashboards.md from real traffic (about ten minutes)
