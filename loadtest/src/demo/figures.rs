@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::levels::Level;
 use super::scrape::Scrape;
 
 /// Rates are those of this much time.
@@ -69,6 +70,8 @@ pub(super) struct Figures {
     pub(super) unknown_tools: u64,
     /// Open connections and sessions of clients.
     pub(super) connections: u64,
+    /// The objectives; they are no metric, `/slo` tells them.
+    pub(super) levels: Vec<Level>,
 }
 
 /// Counts of the past few seconds, for rates.
@@ -145,6 +148,7 @@ fn read(scrape: &Scrape, calls: &BTreeMap<String, f64>) -> Figures {
         catalogue_tokens: whole(scrape.sum("mcp_proxy_catalogue_tokens")),
         unknown_tools: whole(scrape.sum("mcp_proxy_unknown_tool_calls_total")),
         connections: whole(scrape.sum("mcp_active_connections")),
+        levels: Vec::new(),
     }
 }
 

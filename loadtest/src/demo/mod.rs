@@ -3,12 +3,12 @@
 //! ```text
 //!   agents ──► mcp-tap ──► mcp-backend (simulated cluster), or your own server
 //!                 │
-//!                 └─ /metrics ──► figures ──► table
+//!                 └─ /metrics, /slo ──► figures ──► table
 //! ```
 //!
-//! The table is made of nothing but the metrics that every user of mcp-tap has. In reading order: `fleet` and
-//! `child` (the servers; `guard` ends them with the demo), `agents` (the traffic), `scrape` and `figures` (what the
-//! metrics say), `table` and `display` (how it looks).
+//! The table is made of nothing but what every user of mcp-tap has. In reading order: `fleet` and `child` (the
+//! servers; `guard` ends them with the demo), `agents` (the traffic), `scrape`, `levels` and `figures` (what metrics
+//! and service levels say), `table` and `display` (how it looks).
 
 mod agents;
 mod child;
@@ -17,6 +17,7 @@ mod figures;
 mod flags;
 mod fleet;
 mod guard;
+mod levels;
 mod scrape;
 mod table;
 mod web;
@@ -37,6 +38,7 @@ use self::agents::{Agents, Counts, Settings as AgentSettings};
 use self::display::Display;
 use self::figures::{Figures, History};
 use self::fleet::Fleet;
+use self::levels::Level;
 use self::scrape::Scrape;
 use self::table::Header;
 use crate::clock;
@@ -245,7 +247,7 @@ impl<'a> Show<'a> {
                 self.header.server, self.header.agents, self.settings.seed
             ),
             format!("  your MCP client  {}", self.header.endpoint),
-            format!("  admin port       {}/metrics  /operations  /catalogue", self.header.admin),
+            format!("  admin port       {}{}", self.header.admin, table::PAGES),
             format!("  logs             {}", self.header.logs),
             format!("  processes        {}", pids.join(" ")),
             "  Ctrl-C ends all of it".to_owned(),
@@ -281,11 +283,15 @@ impl<'a> Show<'a> {
         }
     }
 
-    /// Reads the metrics; a page that cannot be read leaves the figures as they are.
+    /// Reads metrics and service levels; a page that cannot be read leaves its figures as they are.
     async fn scrape(&mut self) {
         if let Ok((http::StatusCode::OK, page)) = web::get(self.admin, "/metrics").await {
             let scrape = Scrape::parse(&String::from_utf8_lossy(&page));
-            self.figures = self.history.take(self.elapsed(), &scrape);
+            let levels = std::mem::take(&mut self.figures.levels);
+            self.figures = Figures { levels, ..self.history.take(self.elapsed(), &scrape) };
+        }
+        if let Ok((http::StatusCode::OK, page)) = web::get(self.admin, "/slo").await {
+            self.figures.levels = Level::read(&page).unwrap_or_default();
         }
     }
 

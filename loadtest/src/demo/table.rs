@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::figures::{Figures, Row};
+use super::levels::{self, Level};
 
 /// Longest name of a tool or client that is shown.
 const NAME: usize = 20;
@@ -12,6 +13,8 @@ const WIDE: usize = 92;
 const ABOVE: usize = 6;
 /// Lines that the clients may take.
 const CLIENT_LINES: usize = 2;
+/// The pages of the admin port that are worth a look.
+pub(super) const PAGES: &str = "/metrics  /slo  /operations  /catalogue";
 /// What the columns mean, where there is room for it.
 const LEGEND: [&str; 3] = [
     "CALLER, TOOL  failures by whose fault they are; TOKENS  mean size of a result",
@@ -132,7 +135,7 @@ fn head(header: &Header, elapsed: Duration) -> Vec<Line> {
             .with(Style::Faint, agents)
             .with(Style::Strong, "  Ctrl-C ends"),
         pair("your MCP client", &header.endpoint, ""),
-        pair("admin port", &header.admin, "/metrics  /operations  /catalogue"),
+        pair("admin port", &header.admin, PAGES),
         pair("logs", &header.logs, ""),
     ]
 }
@@ -161,9 +164,13 @@ fn table(figures: &Figures, room: Room) -> Vec<Line> {
         if wide { "  OTHER FAULTS" } else { "" },
     );
     let mut lines = vec![Line::default().with(Style::Strong, title)];
-    let below = below(figures, room.width);
-    let space = room.height.saturating_sub(ABOVE + below.len());
     let all = figures.tools.len();
+    let mut below = below(figures, room.width, true);
+    // Service levels have a line each where that hides no tool.
+    if ABOVE + all + below.len() > room.height {
+        below = self::below(figures, room.width, false);
+    }
+    let space = room.height.saturating_sub(ABOVE + below.len());
     // Where not all fit, a line says so.
     let shown = if all <= space { all } else { space.saturating_sub(1).max(1) };
     lines.extend(figures.tools[..shown].iter().map(|tool| row(tool, Style::Plain, wide)));
@@ -175,8 +182,17 @@ fn table(figures: &Figures, room: Room) -> Vec<Line> {
 }
 
 /// The sum and what is true of all tools.
-fn below(figures: &Figures, width: usize) -> Vec<Line> {
-    let mut lines = vec![row(&figures.total, Style::Strong, width >= WIDE), Line::default()];
+fn below(figures: &Figures, width: usize, roomy: bool) -> Vec<Line> {
+    let mut lines = vec![row(&figures.total, Style::Strong, width >= WIDE)];
+    if figures.levels.is_empty() {
+        lines.push(Line::default());
+    } else if roomy {
+        lines.push(Line::default());
+        lines.extend(levels_table(&figures.levels));
+        lines.push(Line::default());
+    } else {
+        lines.push(budgets(&figures.levels));
+    }
     let faults = figures.total.faults.iter().map(|(party, count)| (party.as_str(), *count));
     lines.extend(counts("at fault", faults, width, 1));
     let clients = figures.clients.iter().map(|(name, calls)| (name.as_str(), *calls));
@@ -187,6 +203,38 @@ fn below(figures: &Figures, width: usize) -> Vec<Line> {
     );
     lines.push(Line::default().with(Style::Faint, format!("{:<10}", "catalogue")).with(Style::Plain, notes));
     lines
+}
+
+/// One line per objective.
+fn levels_table(levels: &[Level]) -> Vec<Line> {
+    let title =
+        format!("{:<NAME$}{:>9}{:>9}{:>13}  {}", "SERVICE LEVEL", "SLI", "TARGET", "BUDGET LEFT", "STATE");
+    let line = |level: &Level| {
+        let numbers = format!(
+            "{:>9}{:>9}{:>13}",
+            levels::percent(level.sli),
+            format!("{}%", level.target),
+            levels::rest(level.budget_left),
+        );
+        Line::default()
+            .with(Style::Plain, format!("{:<NAME$}", clip(&level.slo)))
+            .with(Style::Good, numbers)
+            .with(if level.is_bad() { Style::Bad } else { Style::Plain }, format!("  {}", level.state))
+    };
+    std::iter::once(Line::default().with(Style::Strong, title)).chain(levels.iter().map(line)).collect()
+}
+
+/// What is left of each budget, on one line.
+fn budgets(levels: &[Level]) -> Line {
+    let mut line = Line::default().with(Style::Faint, format!("{:<10}", "budgets"));
+    for (number, level) in levels.iter().enumerate() {
+        let style = if level.is_bad() { Style::Bad } else { Style::Plain };
+        let comma = if number == 0 { "" } else { ", " };
+        line = line
+            .with(Style::Plain, comma)
+            .with(style, format!("{} {}", clip(&level.slo), levels::rest(level.budget_left)));
+    }
+    line
 }
 
 fn row(row: &Row, style: Style, wide: bool) -> Line {
@@ -297,7 +345,16 @@ mod tests {
             catalogue_tokens: 4000,
             unknown_tools: 4,
             connections: 6,
+            levels: vec![
+                level("availability", Some(0.988_99), Some(-10.01), "exhausted"),
+                level("latency", Some(0.975), Some(0.5), "ok"),
+                level("quality", None, None, "idle"),
+            ],
         }
+    }
+
+    fn level(name: &str, sli: Option<f64>, budget_left: Option<f64>, state: &str) -> Level {
+        Level { slo: name.to_owned(), sli, target: "99.9".to_owned(), budget_left, state: state.to_owned() }
     }
 
     fn header() -> Header {
@@ -349,7 +406,24 @@ mod tests {
             let room = Room { width: 80, height, colours: false };
             screen(&header(), &figures(3), Duration::ZERO, room).join("\n").contains("AGAIN  ")
         };
-        assert_eq!([15, 18, 19, 24].map(shown), [false, false, true, true]);
+        assert_eq!([18, 22, 24, 26].map(shown), [false, false, true, true]);
+    }
+
+    #[test]
+    fn service_levels_have_a_line_each_where_that_hides_no_tool() {
+        let shown = |height| plain(&figures(3), Room { width: 80, height, colours: false }).join("\n");
+        let roomy = shown(30);
+        for line in [
+            "SERVICE LEVEL             SLI   TARGET  BUDGET LEFT  STATE",
+            "availability           98.89%    99.9%       -1001%  exhausted",
+            "latency                97.50%    99.9%          50%  ok",
+            "quality                     -    99.9%            -  idle",
+        ] {
+            assert!(roomy.contains(line), "{line}\n{roomy}");
+        }
+        let tight = shown(16);
+        assert!(tight.contains("budgets   availability -1001%, latency 50%, quality -"), "{tight}");
+        assert!(!tight.contains("SERVICE LEVEL") && !tight.contains("more"), "{tight}");
     }
 
     #[test]
