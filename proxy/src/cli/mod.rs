@@ -20,8 +20,7 @@ const EXIT_USAGE: u8 = 64;
 const CONFIG: &str = "config";
 const CONFIG_VARIABLE: &str = "MCP_TAP_CONFIG";
 
-const ABOUT: &str =
-    "Shows what an unmodified MCP server does: per-tool metrics, outcomes and faults, and traces.";
+const ABOUT: &str = "Shows what an unmodified MCP server does: per-tool metrics, outcomes and faults, traces, service levels.";
 
 /// One command: what it takes, and what it does.
 type Entry = (fn() -> Command, fn(&ArgMatches) -> ExitCode);

@@ -35,6 +35,9 @@ struct Run {
     workers: usize,
     drain_time: String,
     traces: Option<String>,
+    /// Where counts of objectives outlast a restart, and how often they are saved.
+    state_dir: Option<String>,
+    state_interval: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,6 +159,8 @@ impl Run {
             workers: config.server.workers,
             drain_time: short(config.server.drain),
             traces: config.traces.as_ref().map(collector),
+            state_dir: config.state.as_ref().map(|state| state.dir.display().to_string()),
+            state_interval: config.state.as_ref().map(|state| short(state.interval)),
         }
     }
 }
@@ -253,6 +258,12 @@ impl fmt::Display for Report {
             writeln!(f, "  workers             {}", run.workers)?;
             writeln!(f, "  drain time          {}", run.drain_time)?;
             writeln!(f, "  traces              {}", run.traces.as_deref().unwrap_or("none"))?;
+            match (&run.state_dir, &run.state_interval) {
+                (Some(folder), Some(interval)) => {
+                    writeln!(f, "  budgets are saved   in {folder} every {interval}")?;
+                }
+                _ => writeln!(f, "  budgets are saved   nowhere: a restart begins anew (state_dir)")?,
+            }
         }
         write!(f, "{}", self.slo)?;
         self.costs(f)?;

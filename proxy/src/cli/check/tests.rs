@@ -21,6 +21,7 @@ fn report(text: &str, upstream: Option<&str>) -> Report {
 
 const FULL: &str = "
 name: search
+state_dir: /var/lib/mcp-tap
 otlp_endpoint: http://collector:4318/secret
 slo:
   period: 28d
