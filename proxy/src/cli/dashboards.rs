@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
 
 use crate::app::complain;
 use crate::config::slo::{SloConfig, load};
@@ -15,16 +15,20 @@ use super::{EXIT_USAGE, config_argument, config_file, output};
 const DASHBOARD: &str = "dashboard";
 const FOLDER: &str = "output-dir";
 
+const AFTER: &str = "Exit status: 0, 1 when the output cannot be written, 64 for a wrong command line or \
+    configuration.\n\nExamples:\n  mcp-tap dashboards --output-dir dashboards\n  \
+    mcp-tap dashboards --dashboard slo -o slo.json";
+
 pub(super) fn command() -> Command {
     Command::new("dashboards")
         .about("Write dashboards for Grafana that fit the objectives of the configuration")
+        .after_help(AFTER)
         .arg(config_argument())
         .arg(
             Arg::new(DASHBOARD)
                 .long(DASHBOARD)
                 .value_name("NAME")
                 .value_parser(PossibleValuesParser::new(Dashboard::ALL.map(Dashboard::as_str)))
-                .required_unless_present(FOLDER)
                 .help("Write only this one"),
         )
         .arg(
@@ -37,6 +41,8 @@ pub(super) fn command() -> Command {
                 .help("Write NAME.json of all of them, or of the one chosen, into this folder"),
         )
         .arg(output::argument())
+        // Whoever names neither is told of both.
+        .group(ArgGroup::new("what").args([DASHBOARD, FOLDER]).multiple(true).required(true))
 }
 
 pub(super) fn execute(matches: &ArgMatches) -> ExitCode {

@@ -100,7 +100,7 @@ pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
 fn nothing(matches: &ArgMatches) -> &'static str {
     match () {
         () if [SLO, SERVER, NAMESPACE].iter().any(|filter| matches.contains_id(filter)) => {
-            "no objective matches --slo, --server and --namespace"
+            "no objective matches --slo, --server and --namespace; without them all that there are are shown"
         }
         () if matches.contains_id(PROMETHEUS) => {
             "no service level is recorded there: does it load the rules of `mcp-tap rules`, and have they run?"
