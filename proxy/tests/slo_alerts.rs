@@ -1,152 +1,213 @@
-//! Service levels end to end: a server, the sidecar before it, rules that the sidecar generated, a real Prometheus, a real
-//! Alertmanager with the shipped routes, and somebody who is told. Windows are seconds (`trial`), all else is as shipped.
+//! Service levels end to end: servers with troubles of their own, a sidecar before each, the rules that the sidecar
+//! generates, a real Prometheus, a real Alertmanager with the shipped routes, and somebody who is told. Windows are seconds
+//! (`trial`), all else is as shipped.
 
 mod support;
 
+#[path = "slo_alerts/after.rs"]
+mod after;
+#[path = "slo_alerts/sidecar.rs"]
+mod sidecar;
 #[path = "slo_alerts/stage.rs"]
 mod stage;
 
 use serde_json::{Value, json};
-use stage::{NAMESPACE, Stage, slo};
-use support::chaos::Plan;
+use sidecar::Mood;
+use stage::{NAMESPACE, Stage};
 
-/// Something goes wrong, somebody is told; it is over, and they are told again.
-struct Scenario {
-    name: &'static str,
-    /// What the server does instead of answering well.
-    trouble: &'static [Plan],
-    /// Who is told, by which alert, how loud, about which objective.
-    receiver: &'static str,
-    alert: &'static str,
-    severity: &'static str,
-    objective: &'static str,
-}
+const FAST: &str = "SLOAvailabilityBurnRateFast";
+const SLOW: &str = "SLOAvailabilityBurnRateSlow";
+const LATENCY: &str = "LatencySLOViolation";
+const QUALITY: &str = "QualitySLOViolation";
+const EXHAUSTED: &str = "ErrorBudgetExhausted";
+const CHANGED: &str = "McpToolDefinitionChanged";
+const LOOP: &str = "McpAgentLoop";
+const DOWN: &str = "McpTapDown";
+const GONE: &str = "McpSloNoTelemetry";
 
-const OUTAGE: Scenario = Scenario {
-    name: "an outage",
-    trouble: &[Plan::Status500],
-    receiver: "pager",
-    alert: "SLOAvailabilityBurnRateFast",
-    severity: "page",
-    objective: "availability",
-};
+/// What may happen to a server, and who must be told.
+type Scenario = (&'static str, fn(&Stage, &str));
 
-/// A ratio of 0.5 is above the page's limit (0.12) without being an outage.
-const HALF_BROKEN: Scenario = Scenario {
-    name: "every second answer an error of the protocol",
-    trouble: &[Plan::Ok, Plan::InternalError],
-    ..OUTAGE
-};
+const SCENARIOS: [Scenario; 9] = [
+    ("outage", outage),
+    ("backend", backend),
+    ("errors", errors),
+    ("slow", slow),
+    ("misshapen", misshapen),
+    ("drift", drift),
+    ("loop", agent_loop),
+    ("killed", killed),
+    ("healthy", |stage, server| stage.settled(server)),
+];
 
-fn play(stage: &Stage, scenario: &Scenario) {
-    let Scenario { name, trouble, receiver, alert, severity, objective } = *scenario;
-    stage.settled();
-    assert_eq!(stage.firing(), [] as [String; 0], "before {name}");
-    stage.serve(trouble);
-    let told = stage.webhook.received(receiver, |told| {
-        told.alerts(alert, "firing").iter().any(|alert| alert["labels"]["severity"] == severity)
-    });
-    let labels = &told.alerts(alert, "firing")[0]["labels"];
-    assert_eq!((&labels["slo"], &labels["namespace"]), (&json!(objective), &json!(NAMESPACE)), "{labels}");
-    let annotations = &told.alerts(alert, "firing")[0]["annotations"];
-    for (annotation, part) in [("summary", objective), ("runbook_url", "slo-availability-burn-rate-fast")] {
-        let text = annotations[annotation].as_str().unwrap_or_default();
-        assert!(text.contains(part), "{annotation} of {name}: {annotations}");
+/// The one with the real mcp-backend.
+const REAL: &str = "backend";
+
+/// An objective's page: told, seen by `mcp-tap slo`, and told again when `end` has ended the trouble.
+fn paged(stage: &Stage, server: &str, alert: &str, objective: &str, end: impl Fn()) {
+    let labels = json!({"severity": "page", "slo": objective, "namespace": NAMESPACE});
+    let told = stage.told("pager", server, (alert, "firing"), &labels);
+    for (annotation, part) in
+        [("summary", objective), ("runbook_url", "runbooks/"), ("dashboard_url", "/d/mcp-tap-slo")]
+    {
+        let text = told["annotations"][annotation].as_str().unwrap_or_default();
+        assert!(text.contains(part), "{annotation}: {told}");
     }
-    let (status, text) = slo(&["--prometheus", &stage.prometheus.url(), "--slo", objective, "--check"]);
-    assert_eq!(status, 2, "{name} asks for attention: {text}");
+    let (status, text) = stage.check(server, objective);
+    assert_eq!(status, 2, "it asks for attention: {text}");
     assert!(["burning", "exhausted"].iter().any(|state| text.contains(state)), "{text}");
-    stage.serve(&[Plan::Ok]);
-    stage.webhook.received(receiver, |told| !told.alerts(alert, "resolved").is_empty());
+    end();
+    stage.told("pager", server, (alert, "resolved"), &labels);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_pages_and_its_end_is_told_too() {
-    let stage = Stage::start().await;
-    play(&stage, &OUTAGE);
-    let paged = |told: &support::webhook::Notification| told.receiver == "pager";
-    let others: Vec<_> =
-        stage.webhook.all().iter().filter(|told| paged(told)).flat_map(|told| told.names()).collect();
-    assert!(others.iter().all(|name| name == OUTAGE.alert), "only pages reach the pager: {others:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn errors_of_the_protocol_in_some_answers_page_as_well() {
-    play(&Stage::start().await, &HALF_BROKEN);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_healthy_server_alarms_nobody() {
-    let stage = Stage::start().await;
-    stage.settled();
-    stage.prometheus.found("count_over_time(mcp_slo:error_ratio:rate5s{slo=\"availability\"}[1m]) >= 15");
-    let fired: Vec<_> = stage
-        .prometheus
-        .query("max_over_time(ALERTS{alertstate=\"firing\",severity!~\"none|info\"}[5m])")
-        .into_iter()
-        .map(|(labels, _)| labels)
-        .collect();
-    assert_eq!(fired, [] as [Value; 0]);
-    let told = stage.webhook.all();
-    let quiet = |receiver: &str| ["heartbeat", "chat"].contains(&receiver);
-    assert!(told.iter().all(|told| quiet(&told.receiver)), "{told:#?}");
-    let (status, text) = slo(&["--prometheus", &stage.prometheus.url(), "--slo", "availability", "--check"]);
-    assert_eq!(status, 0, "{text}");
-    let row = text.lines().find(|line| line.starts_with("availability")).expect("a row");
-    for cell in ["99%", "100%", "ok", NAMESPACE] {
-        assert!(row.contains(cell), "{cell}: {text}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_rule_is_broken() {
-    let stage = Stage::start().await;
-    stage.settled();
-    for group in stage.prometheus.rules() {
-        for rule in group["rules"].as_array().into_iter().flatten() {
-            assert_eq!(rule["health"], "ok", "{}: {}", rule["name"], rule["lastError"]);
-        }
-    }
-}
-
-/// The process counts exactly, Prometheus from what it scraped: of a steady mixture both windows say the same within 3 of
-/// 100 events (a window begins and ends within a second of the other, and `rate` extrapolates to its ends).
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_process_and_prometheus_agree() {
-    const ERROR: f64 = 0.03;
-    let stage = Stage::start().await;
-    let mut plans = vec![Plan::Ok; 9];
-    plans.push(Plan::Status500);
-    stage.serve(&plans);
-    // A build without generated rules has no counts of objectives either: there is nothing to compare.
-    if !stage.generated {
-        return;
-    }
-    stage.prometheus.found("count_over_time(mcp_slo:events:rate5s{slo=\"availability\"}[1m]) >= 22");
-    for (window, name) in [(5.0, "5s"), (20.0, "20s")] {
-        let recorded = stage
-            .prometheus
-            .found(&format!("avg_over_time(mcp_slo:error_ratio:rate{name}{{slo=\"availability\"}}[10s])"))[0]
-            .1;
-        let report = stage.report();
-        let burn =
-            report["objectives"].as_array().into_iter().flatten().find(|one| one["slo"] == "availability");
-        let burn = burn.expect("the objective is reported")["burn"].as_array().cloned().unwrap_or_default();
-        let here = burn.iter().find(|one| one["seconds"] == window).expect("the window is reported");
-        let ratio = here["error_ratio"].as_f64().expect("there were events");
-        // The short window holds some hundred events, of which every tenth is bad: its edges matter more.
-        let error = if window < 10.0 { 2.0 * ERROR } else { ERROR };
-        assert!((ratio - recorded).abs() <= error, "over {name}: here {ratio}, recorded {recorded}");
-        assert!((ratio - 0.1).abs() <= error, "over {name}: here {ratio}");
-    }
-    stage.stop();
-    let total = "sum(mcp_proxy_slo_events_total{slo=\"availability\"})";
-    stage.prometheus.wait_until("the last counts are scraped", || {
-        let report = stage.report();
-        let one = report["objectives"].as_array()?.iter().find(|one| one["slo"] == "availability")?.clone();
-        let events = &one["budget"]["events"];
-        let here = events["good"].as_f64()? + events["bad"].as_f64()?;
-        let recorded = stage.prometheus.query(total).first()?.1;
-        (here > 0.0 && here == recorded).then_some(())
+/// A page, a ticket that it keeps quiet, a budget that is used up, and the end of it.
+fn outage(stage: &Stage, server: &str) {
+    stage.settled(server);
+    let sidecar = stage.sidecar(server);
+    sidecar.go(Mood::Broken);
+    paged(stage, server, FAST, "availability", || {
+        stage.told("owners", server, (EXHAUSTED, "firing"), &json!({"slo": "availability"}));
+        stage.inhibited(server, SLOW);
+        sidecar.go(Mood::Well);
     });
+}
+
+/// The real backend ends and comes back.
+fn backend(stage: &Stage, server: &str) {
+    stage.settled(server);
+    let sidecar = stage.sidecar(server);
+    sidecar.end_server();
+    paged(stage, server, FAST, "availability", || sidecar.start_server());
+}
+
+/// Too many errors for the budget and too few to wake somebody.
+fn errors(stage: &Stage, server: &str) {
+    stage.settled(server);
+    stage.sidecar(server).go(Mood::Errors);
+    stage.told("chat", server, (SLOW, "firing"), &json!({"severity": "ticket", "slo": "availability"}));
+    stage.prometheus.found(&format!(
+        "min_over_time(mcp_slo:error_ratio:rate20s{{mcp_server=\"{server}\",slo=\"availability\"}}[3s]) > 0.05"
+    ));
+    windows_agree(stage, server);
+}
+
+/// Of a steady mixture the process and Prometheus say the same over each window within this part of the events: a window
+/// begins and ends within a scrape and a slot of the other.
+fn windows_agree(stage: &Stage, server: &str) {
+    const ERROR: f64 = 0.02;
+    let (here, recorded) = (stage.here(server, "availability"), stage.recorded(server, "availability"));
+    let ratio = |report: &Value, window: f64| {
+        let burn = report["burn"].as_array().into_iter().flatten().find(|one| one["seconds"] == window);
+        burn.and_then(|burn| burn["error_ratio"].as_f64()).expect("events")
+    };
+    for window in [5.0, 15.0, 20.0] {
+        let (here, recorded) = (ratio(&here, window), ratio(&recorded, window));
+        // The shortest window holds few errors, so one more or less matters.
+        let error = if window < 10.0 { 2.0 * ERROR } else { ERROR };
+        assert!((here - recorded).abs() <= error, "over {window} s: here {here}, recorded {recorded}");
+    }
+    let sli = |report: &Value| report["window"]["sli"].as_f64().expect("events");
+    assert!((sli(&here) - sli(&recorded)).abs() <= ERROR, "{here}\n{recorded}");
+}
+
+fn slow(stage: &Stage, server: &str) {
+    stage.settled(server);
+    let sidecar = stage.sidecar(server);
+    sidecar.go(Mood::Slow);
+    paged(stage, server, LATENCY, "latency", || sidecar.go(Mood::Well));
+}
+
+fn misshapen(stage: &Stage, server: &str) {
+    stage.settled(server);
+    let sidecar = stage.sidecar(server);
+    sidecar.go(Mood::Misshapen);
+    paged(stage, server, QUALITY, "quality", || sidecar.go(Mood::Well));
+}
+
+fn drift(stage: &Stage, server: &str) {
+    let sidecar = stage.sidecar(server);
+    sidecar.go(Mood::Redefined);
+    sidecar.list();
+    let labels = json!({"tool_name": "work", "part": "description", "severity": "ticket"});
+    stage.told("chat", server, (CHANGED, "firing"), &labels);
+}
+
+fn agent_loop(stage: &Stage, server: &str) {
+    stage.sidecar(server).go(Mood::Loop);
+    stage.told("chat", server, (LOOP, "firing"), &json!({"tool_name": "work", "severity": "ticket"}));
+}
+
+/// Nobody measures any more. That says why nothing is known of the objectives, which is not told too.
+fn killed(stage: &Stage, server: &str) {
+    stage.settled(server);
+    stage.sidecar(server).kill();
+    stage.told("chat", server, (DOWN, "firing"), &json!({"namespace": NAMESPACE}));
+    stage.inhibited(server, GONE);
+}
+
+#[test]
+fn who_must_know_is_told_of_each_trouble_and_nobody_of_health() {
+    let names: Vec<_> = SCENARIOS.iter().map(|(name, _)| *name).filter(|name| *name != REAL).collect();
+    let stage = Stage::start(&names, REAL);
+    for sidecar in &stage.sidecars {
+        sidecar.list();
+        sidecar.go(Mood::Well);
+    }
+    stage.touch();
+    std::thread::scope(|scope| {
+        let stage = &stage;
+        for (name, play) in SCENARIOS {
+            let named = std::thread::Builder::new().name(name.to_owned());
+            named.spawn_scoped(scope, move || play(stage, name)).expect("a thread");
+        }
+    });
+    let watched = stage.webhook.received("heartbeat", |told| told.names() == ["Watchdog"]);
+    assert_eq!(watched.body["status"], "firing");
+    for sidecar in &stage.sidecars {
+        only_what_concerns(&stage, sidecar.name);
+    }
+    ticket_waits_for_page(&stage);
+    after::rules_are_well(&stage);
+    after::dashboards_show_something(&stage);
+    after::budgets_agree(&stage);
+}
+
+/// Nobody is told of what did not happen: what is told of a server is about these objectives, or one of these alerts. The
+/// period is longer than the test, which is told too, to no pager.
+fn only_what_concerns(stage: &Stage, server: &str) {
+    let (paged, about): (bool, &[&str]) = match server {
+        // A failure is late too.
+        "outage" | REAL => (true, &["availability", "latency"]),
+        "errors" => (false, &["availability", "latency"]),
+        "slow" => (true, &["latency"]),
+        "misshapen" => (true, &["quality"]),
+        "drift" => (false, &[CHANGED]),
+        "loop" => (false, &[LOOP]),
+        "killed" => (false, &[DOWN]),
+        _ => (false, &["McpTapSpansDropped"]),
+    };
+    for (receiver, alert, slo) in stage.heard(server) {
+        let concerns = about.contains(&slo.as_str()) || about.contains(&alert.as_str());
+        assert!(concerns || alert == "McpSloThinData", "{server}: {receiver} was told of {alert} {slo}");
+        assert!(receiver != "pager" || paged, "{server}: {alert} {slo}");
+        assert!(receiver != "heartbeat", "{server}: {alert} {slo}");
+    }
+    if server == "healthy" {
+        let fired = stage.prometheus.query(
+            "max_over_time(ALERTS{alertstate=\"firing\",mcp_server=\"healthy\",severity!=\"info\"}[10m])",
+        );
+        assert!(fired.is_empty(), "{fired:?}");
+    }
+}
+
+/// Who is paged hears nothing of the ticket about the same, until the page is over.
+fn ticket_waits_for_page(stage: &Stage) {
+    let all = stage.webhook.all();
+    let first = |alert: &str, state: &str| {
+        all.iter().position(|told| {
+            told.alerts(alert, state).iter().any(|alert| alert["labels"]["mcp_server"] == "outage")
+        })
+    };
+    let over = first(FAST, "resolved").expect("the page was over");
+    assert!(first(SLOW, "firing").is_none_or(|ticket| ticket > over), "{all:#?}");
 }

@@ -1,31 +1,25 @@
-//! All that a scenario needs, started and connected.
+//! All that the scenarios share, started and connected.
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::sidecar::Sidecar;
 use super::support::alertmanager::Alertmanager;
-use super::support::chaos::{self, Plan};
+use super::support::collector::Collector;
 use super::support::process::{Process, fail, without_variables};
 use super::support::prometheus::{Prometheus, Setup};
-use super::support::tap::{EXECUTABLE, Tap, through_proxy_with};
+use super::support::tap::EXECUTABLE;
 use super::support::webhook::Webhook;
 
-/// The namespace of the target.
+/// The namespace of the targets.
 pub(crate) const NAMESPACE: &str = "trial";
 
-/// Time between two calls.
-const PACE: Duration = Duration::from_millis(40);
-
-/// Windows of seconds. The factor of the page is 0.4 · 600 / 20 = 12, so a ratio over 0.12 pages at 99 %.
+/// Windows of seconds. The factor of the page is 0.4 · 600 / 20 = 12, so a ratio over 0.12 pages at 99 %; that of the
+/// ticket 0.3 · 600 / 60 = 3, so 0.03 is a ticket.
 const CONFIG: &str = "\
 slo:
   trial: true
@@ -38,153 +32,146 @@ slo:
     - {severity: ticket, long: 1m, short: 15s, budget: 30%, min_bad: 1}
   objectives:
     - {name: availability, sli: availability, target: 99}
-    - {name: latency, sli: latency, target: 95, threshold: 1s}
+    - {name: latency, sli: latency, target: 93, threshold: 1s}
+    - {name: quality, sli: quality, target: 99}
+cost: {per_second: 0.00002, per_gib: 0.09, per_million_tokens: 3}
+state_interval: 1s
 ";
 
-/// A scenario's world. Ends with it.
+/// One Prometheus and one Alertmanager for a sidecar of each scenario. Ends with the test.
 pub(crate) struct Stage {
     pub(crate) webhook: Webhook,
     pub(crate) prometheus: Prometheus,
-    /// Whether the rules are the generated ones, and not those that stand in for them.
-    pub(crate) generated: bool,
-    _alertmanager: Alertmanager,
-    tap: Tap,
-    traffic: Traffic,
-    _folder: TempDir,
+    pub(crate) alertmanager: Alertmanager,
+    pub(crate) sidecars: Vec<Sidecar>,
+    /// The generated rules.
+    pub(crate) rules: Value,
+    /// The file of the settings.
+    pub(crate) config: String,
+    _collector: Collector,
+    folder: TempDir,
 }
 
 impl Stage {
-    /// Starts everything, and traffic that is answered well.
-    pub(crate) async fn start() -> Self {
+    /// Starts everything. Prometheus has seen all counters at 0 when it returns, so it misses no event.
+    pub(crate) fn start(names: &[&'static str], real: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = folder.path().join("mcp-tap.yml");
-        std::fs::write(&config, CONFIG).expect("it is written");
+        let settings = format!("{CONFIG}state_dir: {}\n", folder.path().display());
+        std::fs::write(&config, settings).expect("it is written");
         let config = config.display().to_string();
-        let server = format!("http://{}", chaos::start().await);
-        let (generated, rules, flags) = match run(&["rules", "--config", &config]) {
-            (0, rules) => (true, rules, vec!["--name", "chaos", "--config", &config]),
-            // A build without the command: rules of the same shape over the counts that it has.
-            (64, text) if text.contains("unrecognized subcommand") => {
-                (false, include_str!("rules.yml").to_owned(), vec!["--name", "chaos"])
-            }
-            (status, text) => fail(&format!("`mcp-tap rules` ended with {status}: {text}")),
-        };
-        let tap = through_proxy_with(&server, &flags);
-        let traffic = Traffic::start(tap.traffic);
+        let (status, rules) = run(&["rules", "--config", &config]);
+        assert_eq!(status, 0, "{rules}");
+        let collector = Collector::start();
+        let mut sidecars: Vec<_> =
+            names.iter().map(|name| Sidecar::start(name, &config, &collector)).collect();
+        sidecars.push(Sidecar::of_backend(real, &config, &collector));
         let webhook = Webhook::start();
         let alertmanager = Alertmanager::start(&webhook);
+        let labels = BTreeMap::from([("namespace".to_owned(), NAMESPACE.to_owned())]);
         let prometheus = Prometheus::start(&Setup {
-            targets: vec![(tap.admin, BTreeMap::from([("namespace".to_owned(), NAMESPACE.to_owned())]))],
-            rules: vec![rules],
+            targets: sidecars.iter().map(|sidecar| (sidecar.admin, labels.clone())).collect(),
+            rules: vec![rules.clone()],
             alertmanager: Some(alertmanager.address),
             ..Setup::default()
         });
-        Self { webhook, prometheus, generated, _alertmanager: alertmanager, tap, traffic, _folder: folder }
+        let count = sidecars.len();
+        prometheus.found(&format!("count(sum by (mcp_server) (mcp_proxy_slo_events_total)) == {count}"));
+        let rules = serde_saphyr::from_str(&rules).expect("YAML");
+        Self { webhook, prometheus, alertmanager, sidecars, rules, config, _collector: collector, folder }
     }
 
-    /// From now on the server does these, one after the other, again and again.
-    pub(crate) fn serve(&self, plans: &[Plan]) {
-        *self.traffic.plans.lock().unwrap_or_else(PoisonError::into_inner) = plans.to_vec();
+    /// Changes the file of the settings, and nothing that it says.
+    pub(crate) fn touch(&self) {
+        let text = std::fs::read_to_string(&self.config).expect("it was written");
+        std::fs::write(self.folder.path().join("mcp-tap.yml"), text + "# Read me again.\n").expect("a file");
     }
 
-    /// No more calls; returns when the last one has been answered.
-    pub(crate) fn stop(&self) {
-        self.serve(&[]);
-        let begun = self.traffic.turns.load(Ordering::SeqCst);
-        self.tap.wait_until("the last call is over", || {
-            (self.traffic.turns.load(Ordering::SeqCst) > begun + 1).then_some(())
+    /// The sidecar of this name.
+    pub(crate) fn sidecar(&self, name: &str) -> &Sidecar {
+        self.sidecars.iter().find(|sidecar| sidecar.name == name).unwrap_or_else(|| fail(name))
+    }
+
+    /// Waits until the windows of a server hold traffic, all of it good.
+    pub(crate) fn settled(&self, server: &str) {
+        let of = format!("{{mcp_server=\"{server}\",slo=\"availability\"}}");
+        self.prometheus.found(&format!(
+            "mcp_slo:error_ratio:rate20s{of} == 0 and mcp_slo:events:rate5s{of} > 0 and \
+             count_over_time(mcp_slo:events:rate5s{of}[20s]) >= 8"
+        ));
+    }
+
+    /// Waits until a receiver is told that an alert about a server is in this state; gives the alert.
+    pub(crate) fn told(&self, to: &str, server: &str, (name, state): (&str, &str), labels: &Value) -> Value {
+        let about = |alert: &&Value| {
+            let has = |(label, value): (&String, &Value)| alert["labels"][label] == *value;
+            alert["labels"]["mcp_server"] == server && labels.as_object().into_iter().flatten().all(has)
+        };
+        let told = self.webhook.received(to, |told| told.alerts(name, state).iter().any(about));
+        told.alerts(name, state).into_iter().find(about).cloned().unwrap_or_default()
+    }
+
+    /// Who was told of what about a server: receiver, alert, objective.
+    pub(crate) fn heard(&self, server: &str) -> BTreeSet<(String, String, String)> {
+        let mut heard = BTreeSet::new();
+        for told in self.webhook.all() {
+            for alert in told.body["alerts"].as_array().into_iter().flatten() {
+                let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default();
+                if label("mcp_server") == server {
+                    heard.insert((told.receiver.clone(), label("alertname").into(), label("slo").into()));
+                }
+            }
+        }
+        heard
+    }
+
+    /// Waits until Alertmanager holds an alert about a server back because of a louder one.
+    pub(crate) fn inhibited(&self, server: &str, name: &str) {
+        let quiet = |alert: &Value| {
+            alert["labels"]["alertname"] == name
+                && alert["labels"]["mcp_server"] == server
+                && alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty())
+        };
+        self.alertmanager.wait_until(&format!("{name} of {server} is inhibited"), || {
+            self.alertmanager.alerts().iter().any(quiet).then_some(())
         });
     }
 
-    /// Waits until the windows hold traffic, all of it good.
-    pub(crate) fn settled(&self) {
-        self.prometheus
-            .found("mcp_slo:error_ratio:rate20s{slo=\"availability\"} == 0 and mcp_slo:events:rate5s > 0");
+    /// `GET /slo` of a sidecar: one objective.
+    pub(crate) fn here(&self, server: &str, objective: &str) -> Value {
+        let url = format!("http://{}", self.sidecar(server).admin);
+        one(&["--admin", &url, "--slo", objective, "--json"])
     }
 
-    /// The names of firing alerts that want somebody's attention.
-    pub(crate) fn firing(&self) -> Vec<String> {
-        let alerts = self.prometheus.alerts();
-        let loud = |alert: &&Value| {
-            alert["state"] == "firing"
-                && ["page", "ticket"].map(Value::from).contains(&alert["labels"]["severity"])
-        };
-        let name = |alert: &Value| alert["labels"]["alertname"].as_str().unwrap_or_default().to_owned();
-        alerts.iter().filter(loud).map(name).collect()
+    /// The same as Prometheus knows it.
+    pub(crate) fn recorded(&self, server: &str, objective: &str) -> Value {
+        let url = self.prometheus.url();
+        let flags = ["--config", &self.config, "--server", server, "--slo", objective, "--json"];
+        one(&[&["--prometheus", &url], &flags[..]].concat())
     }
 
-    /// `GET /slo` of the sidecar.
-    pub(crate) fn report(&self) -> Value {
-        let (status, text) = slo(&["--admin", &format!("http://{}", self.tap.admin), "--json"]);
-        assert_eq!(status, 0, "{text}");
-        serde_json::from_str(&text).expect("JSON")
+    /// `mcp-tap slo --prometheus --check` of one objective: its status, and its table.
+    pub(crate) fn check(&self, server: &str, objective: &str) -> (i32, String) {
+        let url = self.prometheus.url();
+        let flags = ["--config", &self.config, "--server", server, "--slo", objective, "--check"];
+        run(&[&["slo", "--prometheus", &url], &flags[..]].concat())
     }
 }
 
-/// `mcp-tap slo`: its status, and what it printed.
-pub(crate) fn slo(flags: &[&str]) -> (i32, String) {
-    run(&[&["slo"], flags].concat())
+/// The only objective that `mcp-tap slo` reports.
+fn one(flags: &[&str]) -> Value {
+    let (status, text) = run(&[&["slo"], flags].concat());
+    assert_eq!(status, 0, "{text}");
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|_| fail(&text));
+    let objectives = report["objectives"].as_array().cloned().unwrap_or_default();
+    assert_eq!(objectives.len(), 1, "{text}");
+    json!(objectives[0])
 }
 
-fn run(arguments: &[&str]) -> (i32, String) {
+/// Runs `mcp-tap`: its status, and what it printed.
+pub(crate) fn run(arguments: &[&str]) -> (i32, String) {
     let mut command = Command::new(EXECUTABLE);
     without_variables(&mut command, &["MCP_TAP_"]);
     let (status, lines) = Process::start("mcp-tap", command.args(arguments)).finish(Duration::from_secs(30));
     (status.code().expect("it ended by itself"), lines.join("\n") + "\n")
-}
-
-/// A client that calls one tool at a steady pace.
-struct Traffic {
-    plans: Arc<Mutex<Vec<Plan>>>,
-    turns: Arc<AtomicU64>,
-    ended: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Traffic {
-    fn start(tap: SocketAddr) -> Self {
-        let plans = Arc::new(Mutex::new(vec![Plan::Ok]));
-        let (turns, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (ordered, turn, end) = (Arc::clone(&plans), Arc::clone(&turns), Arc::clone(&ended));
-        let thread = std::thread::spawn(move || {
-            while !end.load(Ordering::SeqCst) {
-                let at = turn.fetch_add(1, Ordering::SeqCst);
-                let plans = ordered.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if !plans.is_empty() {
-                    call(tap, plans[usize::try_from(at).expect("few calls") % plans.len()], at);
-                }
-                std::thread::sleep(PACE);
-            }
-        });
-        Self { plans, turns, ended, thread: Some(thread) }
-    }
-}
-
-impl Drop for Traffic {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
-        if let Some(thread) = self.thread.take() {
-            // Its panic is no second one: the scenario fails by what it did not see.
-            let _ended = thread.join();
-        }
-    }
-}
-
-/// One call over a connection of its own. How it ends is the server's plan; nobody looks.
-fn call(tap: SocketAddr, plan: Plan, id: u64) {
-    // Different arguments: the same call again and again would be a loop.
-    let body = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
-        "params": {"name": "work", "arguments": {"plan": plan.name(), "number": id}}})
-    .to_string();
-    let request = format!(
-        "POST /mcp HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answered = TcpStream::connect(tap).and_then(|mut stream| {
-        stream.write_all(request.as_bytes())?;
-        stream.read_to_end(&mut Vec::new())
-    });
-    // The sidecar is ended before the traffic when a scenario fails.
-    let _any = answered;
 }

@@ -8,27 +8,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::process::{Process, free_port};
-use super::scrape::page;
+use super::scrape::page_as;
 use super::webhook::Webhook;
 
 /// The shipped configuration.
 const SHIPPED: &str = "../deploy/alertmanager/alertmanager.yml";
-
-/// Stands in for it where it is missing.
-const TREE: &str = r#"
-route:
-  receiver: chat
-  group_by: [namespace, mcp_server, slo]
-  routes:
-    - {receiver: heartbeat, matchers: [alertname="Watchdog"]}
-    - {receiver: owners, matchers: [category="budget"], continue: true}
-    - {receiver: pager, matchers: [severity="page"]}
-inhibit_rules:
-  - source_matchers: [category="burn_rate", severity="page"]
-    target_matchers: [category="burn_rate", severity="ticket"]
-    equal: [namespace, mcp_server, slo]
-receivers: [{name: chat}, {name: heartbeat}, {name: owners}, {name: pager}]
-"#;
 
 /// A running Alertmanager.
 pub(crate) struct Alertmanager {
@@ -41,9 +25,8 @@ pub(crate) struct Alertmanager {
 impl Alertmanager {
     /// Starts it with the shipped tree.
     pub(crate) fn start(webhook: &Webhook) -> Self {
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(SHIPPED));
-        // To be required as soon as it is shipped.
-        let text = text.unwrap_or_else(|_| TREE.to_owned());
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(SHIPPED))
+            .expect("deploy/ holds the configuration");
         Self::start_with(serde_saphyr::from_str(&text).expect("the configuration is YAML"), webhook)
     }
 
@@ -70,7 +53,7 @@ impl Alertmanager {
 
     /// The alerts that it knows at the moment, also inhibited ones (`status.inhibitedBy`).
     pub(crate) fn alerts(&self) -> Vec<Value> {
-        let text = page(self.address, "/api/v2/alerts");
+        let text = page_as(self.address, "/api/v2/alerts", "application/json");
         serde_json::from_str(&text).expect("a list of alerts")
     }
 
@@ -101,7 +84,12 @@ fn rewritten(mut config: Value, webhook: &Webhook) -> Value {
 /// Waits of a route and of those below it. The interval is also how long one sending may take.
 fn shorten(route: &mut Value) {
     if let Some(route) = route.as_object_mut() {
-        route.insert("group_wait".to_owned(), json!("200ms"));
+        // A tenth, not nothing: a page a moment after its ticket still keeps the ticket quiet, as it does in earnest.
+        let wait = route.get("group_wait").and_then(|wait| wait.as_str()?.strip_suffix('s')?.parse().ok());
+        if let Some(seconds) = wait {
+            let seconds: u32 = seconds;
+            route.insert("group_wait".to_owned(), json!(format!("{}ms", seconds * 100)));
+        }
         route.insert("group_interval".to_owned(), json!("1s"));
         route.insert("repeat_interval".to_owned(), json!("1h"));
     }

@@ -2,27 +2,6 @@
 
 use serde_json::Value;
 
-/// Panels that have nothing to show where all is well, or where nothing of the kind ever happened.
-const MAY_BE_EMPTY: &[&str] = &[
-    "Alerts, pending and firing",
-    "Tools that failed most in the shown time",
-    "Used up in",
-    "Failures by type",
-    "Failures by whose fault they are",
-    "The same call again",
-    "Changes of definitions",
-    "What was wrong with answers",
-    "Cost of one call",
-    "Cost per hour, by tool",
-    "Cost per hour, by what for",
-    "Configuration and state",
-];
-
-/// Whether a panel shows nothing where all is well.
-pub(crate) fn may_be_empty(panel: &str) -> bool {
-    MAY_BE_EMPTY.contains(&panel)
-}
-
 /// Every query of a dashboard with the title of its panel; variables stand for everything.
 pub(crate) fn queries(dashboard: &Value) -> Vec<(String, String)> {
     let panels = dashboard["panels"].as_array().into_iter().flatten();

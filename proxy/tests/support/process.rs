@@ -21,7 +21,8 @@ const POLL: Duration = Duration::from_millis(10);
 pub(crate) struct Process {
     name: String,
     child: Child,
-    lines: Receiver<String>,
+    /// Behind a lock, so that threads of a test can share a process.
+    lines: Mutex<Receiver<String>>,
     /// All that was printed so far, both streams, for failure messages.
     printed: Arc<Mutex<String>>,
 }
@@ -40,14 +41,14 @@ impl Process {
         let printed = Arc::default();
         capture(child.stdout.take().expect("stdout is piped"), tx.clone(), Arc::clone(&printed));
         capture(child.stderr.take().expect("stderr is piped"), tx, Arc::clone(&printed));
-        Self { name: name.to_owned(), child, lines, printed }
+        Self { name: name.to_owned(), child, lines: Mutex::new(lines), printed }
     }
 
     /// Waits for a line that `read` makes something of.
     pub(crate) fn wait_for_line<T>(&self, what: &str, read: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + START;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.next_line(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     if let Some(found) = read(&line) {
                         return found;
@@ -125,13 +126,17 @@ impl Process {
         let mut lines = Vec::new();
         // Both pipes close when the last process of the group that holds them ends.
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.next_line(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => lines.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.fail(&format!("did not end in {limit:?}")),
             }
         }
         (self.child.wait().expect("own child"), lines)
+    }
+
+    fn next_line(&self, limit: Duration) -> Result<String, RecvTimeoutError> {
+        self.lines.lock().expect("no reader panics").recv_timeout(limit)
     }
 
     fn fail(&self, what: &str) -> ! {
