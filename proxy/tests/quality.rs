@@ -9,7 +9,7 @@ use support::client::RawClient;
 use support::parts::{Parts, Server};
 use support::scrape::{Scrape, page};
 use support::server::{Connection, ScriptedServer};
-use support::tap::{Tap, through_proxy};
+use support::tap::{Tap, through_proxy, through_proxy_with};
 
 /// Stands in every payload, and nowhere else.
 const CANARY: &str = "canary-7f3a";
@@ -97,8 +97,12 @@ fn request(path: &str, method: &str, params: Value) -> Vec<u8> {
 
 /// The proxy in front of the server, once it knows the tools.
 fn tap() -> (ScriptedServer, Tap, RawClient) {
+    tap_with(&[])
+}
+
+fn tap_with(flags: &[&str]) -> (ScriptedServer, Tap, RawClient) {
     let server = ScriptedServer::start(serve);
-    let tap = through_proxy(&format!("http://{}", server.address));
+    let tap = through_proxy_with(&format!("http://{}", server.address), flags);
     let mut client = RawClient::connect(tap.traffic);
     client.exchange(&request("/json", "tools/list", json!({})));
     #[expect(clippy::cast_precision_loss, reason = "a few")]
@@ -126,7 +130,11 @@ fn events(scrape: &Scrape) -> (f64, f64) {
 
 #[test]
 fn answers_are_judged_by_the_schema_that_was_listed_however_they_come() {
-    let (_server, tap, mut client) = tap();
+    // With everything on that could tell a payload.
+    let dir = tempfile::tempdir().unwrap();
+    let dir_flag = dir.path().to_str().unwrap();
+    let flags = ["--log-level", "trace", "--state-dir", dir_flag, "--state-interval", "1s", "--name", "demo"];
+    let (_server, tap, mut client) = tap_with(&flags);
     let modern = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
     let names =
         ["good", "wrong", "missing", "large", "failing", "plain", "empty", "odd", "endless", "unlisted"];
@@ -165,12 +173,14 @@ fn answers_are_judged_by_the_schema_that_was_listed_however_they_come() {
     let score = |tool| scrape.sum_where("sli_quality_score", &[("tool_name", tool)]);
     assert_eq!((score("good"), score("plain"), score("wrong")), (100.0, 100.0, 0.0));
 
-    for path in ["/metrics", "/operations", "/catalogue"] {
+    for path in ["/metrics", "/operations", "/catalogue", "/slo"] {
         assert!(!page(tap.admin, path).contains(CANARY), "{path}");
     }
     drop(client);
     let (status, log) = tap.stop();
     assert!(status.success());
+    let state = std::fs::read(dir.path().join("demo.slo")).unwrap();
+    assert!(!state.windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes()));
     assert!(log.contains("endless") && log.contains("leads back to itself"), "{log}");
     assert!(!log.contains(CANARY));
 }
@@ -251,4 +261,73 @@ fn the_structured_tool_of_server_everything_is_sound() {
     let scrape = scrape_when(&tap, 1.0);
     assert_eq!(events(&scrape), (1.0, 0.0));
     assert_eq!(scrape.sum_where("sli_quality_score", &[("tool_name", "get-structured-content")]), 100.0);
+}
+
+/// About 3 MB of tools, worded anew each time: of schemas that are large, deep, costly or none, and one that is right.
+fn hostile_tools(round: usize) -> Value {
+    let deep = (0..120).fold(json!(true), |inner, _| json!({"items": inner}));
+    let doubling = json!({"anyOf": [{"properties": {"a": {"$ref": "#"}}, "required": ["b"]}, {"properties": {"a": {"$ref": "#"}}}]});
+    let wide = json!({"allOf": vec![json!({"pattern": "^(a|a|aa)*(a+)+$"}); 30]});
+    let schema = |at: usize| match at % 6 {
+        0 => json!({"title": format!("{round} {at}"), "type": "object", "required": ["n"]}),
+        1 => deep.clone(),
+        2 => doubling.clone(),
+        3 => wide.clone(),
+        4 => json!({"$ref": "#", "title": round}),
+        _ => json!({"pattern": format!("((((a{{1,90}}){{1,90}}){{1,90}}){{1,{round}}}")}),
+    };
+    let tool = |at: usize| json!({"name": format!("t{at}"), "inputSchema": {}, "outputSchema": schema(at)});
+    json!((0..3000).map(tool).collect::<Vec<_>>())
+}
+
+#[test]
+fn hostile_schemas_leave_memory_flat_and_the_thread_at_work() {
+    const ROUNDS: usize = 12;
+    let server = ScriptedServer::start(|connection| {
+        let mut round = 0;
+        while let Some(request) = connection.request() {
+            let message: Value = serde_json::from_slice(&request.body).unwrap();
+            let result = if message["method"] == "tools/list" {
+                round += 1;
+                json!({"tools": hostile_tools(round)})
+            } else {
+                let nested = (0..60).fold(json!({}), |inner, _| json!({"a": inner}));
+                json!({"content": text(CANARY), "structuredContent": {"n": 1, "a": nested, "s": "a".repeat(100_000)}})
+            };
+            let body = json!({"jsonrpc": "2.0", "id": message["id"], "result": result}).to_string();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            connection.send(head.as_bytes());
+            connection.send(body.as_bytes());
+        }
+    });
+    let tap = through_proxy(&format!("http://{}", server.address));
+    let mut client = RawClient::connect(tap.traffic);
+    let (mut calls, mut after_some) = (0, 0);
+    for round in 1..=ROUNDS {
+        client.exchange(&request("/json", "tools/list", json!({})));
+        tap.wait_until("the catalogue is known", || {
+            (Scrape::of(tap.admin).sum("mcp_proxy_catalogue_tools") == 3000.0).then_some(())
+        });
+        for tool in 0..60 {
+            client.exchange(&request("/json", "tools/call", json!({"name": format!("t{tool}")})));
+            calls += 1;
+        }
+        scrape_when(&tap, f64::from(calls));
+        if round == ROUNDS / 2 {
+            after_some = tap.resident_kib();
+        }
+    }
+    let grown = tap.resident_kib().saturating_sub(after_some);
+    assert!(grown < 24 << 10, "{grown} KiB more in the second half, {after_some} KiB before");
+    let scrape = Scrape::of(tap.admin);
+    let (good, bad) = events(&scrape);
+    let unchecked = |reason| scrape.sum_where("mcp_proxy_quality_unchecked_total", &[("reason", reason)]);
+    assert!(good >= f64::from(calls) / 6.0, "{good} of {calls}");
+    assert_eq!((bad, unchecked("internal"), unchecked("queue_full")), (0.0, 0.0, 0.0));
+    drop(client);
+    let (status, log) = tap.stop();
+    assert!(status.success() && !log.contains("a bug"), "{log}");
 }

@@ -7,9 +7,12 @@
 
 mod support;
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use support::client::RawClient;
 use support::corpus::{self, Case, assert_same, case, client_sees, json, post};
-use support::proxy::{start_holding_proxy, start_proxy};
+use support::proxy::{start_holding_proxy, start_judging_proxy, start_proxy};
 use support::server::ScriptedServer;
 use support::wire::{End, Framing, Message};
 
@@ -117,4 +120,56 @@ fn targets_pass_as_they_are_unless_they_are_no_uri() {
         }
     }
     assert_eq!((refused.0.as_str(), refused.1.as_str()), ("<>`", "\"<>"));
+}
+
+/// Answers of a tool whose result is kept to be judged: as JSON, as events cut everywhere, and encoded.
+#[test]
+fn answers_that_are_kept_to_be_judged_pass_byte_for_byte() {
+    let call =
+        post(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"judged","arguments":{}}}"#);
+    let text = "{ \"jsonrpc\":\"2.0\", \"id\":7 ,\"result\":{\"structuredContent\": {\"a\":1.0,\"a\":[\"\\u00e9\u{e9}\", 1e400 ]},\"content\":[{\"type\":\"text\",\"text\":\"\\ud83d\u{1f600}\"}]} }";
+    let long = text.replace("1e400", &"[1],".repeat(40_000));
+    let stream = format!("id: 1\n: comment\ndata:{text}\r\n\r\n");
+    let gzip = |text: &str| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let encoded = |kind: &str, text: &str| {
+        let body = gzip(text);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Encoding: gzip\r\n");
+        let pieces: Vec<&[u8]> = body.chunks(7).collect();
+        corpus::chunked(&head, &pieces, "")
+    };
+    let mut cases = vec![
+        case("JSON", call.clone(), json(text)),
+        case("long JSON", call.clone(), json(&long)),
+        case("JSON in gzip", call.clone(), encoded("application/json", text)),
+        case("events in gzip", call.clone(), encoded("text/event-stream", &stream)),
+        case("two answers", call.clone(), corpus::sse(&[stream.as_bytes(), stream.as_bytes()])),
+        case(
+            "two results",
+            call.clone(),
+            json(text.replacen("\"result\"", "\"result\":{\"structuredContent\":1},\"result\"", 1)),
+        ),
+    ];
+    let single: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+    cases.push(case("events byte by byte", call.clone(), corpus::sse(&single)));
+    cases.extend((1..stream.len()).map(|at| {
+        let (first, second) = stream.as_bytes().split_at(at);
+        case("events cut once", call.clone(), corpus::sse(&[first, second]))
+    }));
+    for case in cases {
+        let server = ScriptedServer::answering(case.response.clone());
+        let (proxy, kept) = start_judging_proxy(server.address, "judged");
+        let direct = client_sees(server.address, &case);
+        assert_same(case.name, direct, client_sees(proxy, &case));
+        let seen = server.seen();
+        assert_same(case.name, seen[0].clone().end_to_end(), seen[1].clone().end_to_end());
+        let kept = kept.recv_timeout(Duration::from_secs(20)).unwrap();
+        // Of what is longer than the limit nothing is kept.
+        let expected =
+            (case.name != "long JSON").then(|| "{\"a\":1.0,\"a\":[\"\\u00e9\u{e9}\", 1e400 ]}".to_owned());
+        assert_eq!(kept, expected, "{}", case.name);
+    }
 }

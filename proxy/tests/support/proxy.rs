@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mcp_tap::exchange::event::{Event, Sink};
+use mcp_tap::exchange::keep::{Keep, Parts, Wanted};
 use mcp_tap::exchange::{self, Exchange};
 use mcp_tap::http::drain::Drain;
 use mcp_tap::http::forward::{Connector, Forward, Settings, UpstreamAddress};
@@ -59,6 +61,47 @@ pub(crate) fn start_holding_proxy(upstream: SocketAddr) -> SocketAddr {
         })
     });
     address
+}
+
+/// The same, keeping the answers of one tool to be judged, up to 64 KiB each; tells what was kept of each call.
+pub(crate) fn start_judging_proxy(
+    upstream: SocketAddr,
+    tool: &str,
+) -> (SocketAddr, Receiver<Option<String>>) {
+    let (server, address, drain) = bind(1, Duration::from_secs(5));
+    let settings = settings(upstream);
+    let connector = Connector::new(&settings).unwrap();
+    let keep = Keep::new(1 << 20);
+    let parts = Parts { structured: true, text: true };
+    let tools = [(tool.to_owned(), parts)].into_iter().collect();
+    keep.want(Wanted { sample: Wanted::share(1.0), limit: 64 << 10, tools });
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        server.run(&drain.clone(), move || {
+            let forward = Forward::new(settings.clone(), connector.clone(), drain.clone());
+            let core = exchange::Settings { keep: Some(Arc::clone(&keep)), ..exchange::Settings::default() };
+            let exchange = Exchange::new(core, Arc::new(Teller(tell.clone())));
+            move |client| {
+                let settings = inspect::Settings::default();
+                let inspect = InspectLayer::accepted(exchange.clone(), settings, client);
+                stack(&inspect, &Identity::new(), forward.clone())
+            }
+        })
+    });
+    (address, told)
+}
+
+/// Tells what was kept of the calls that ended.
+struct Teller(Sender<Option<String>>);
+
+impl Sink for Teller {
+    fn emit(&self, event: Event) {
+        if let Event::OperationEnded(operation) = event {
+            let structured = operation.kept.as_ref().and_then(|kept| kept.structured.as_deref());
+            let text = structured.map(|text| String::from_utf8_lossy(text).into_owned());
+            self.0.send(text).ok();
+        }
+    }
 }
 
 struct Nobody;
