@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::chaos;
+use support::client::RawClient;
 use support::scrape::{Scrape, page};
+use support::server::ScriptedServer;
 use support::tap::{EXECUTABLE, Tap, through_proxy_by};
 
 const RELOADS: &str = "mcp_proxy_config_reloads_total";
@@ -198,4 +200,66 @@ async fn counts_outlive_changes_and_new_objectives_start_at_zero() {
     bench.wait_for_events("first", (2.0, 2.0));
     bench.wait_for_events("second", (1.0, 2.0));
     bench.wait_for_events("third", (1.0, 1.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_changes_leaves_series_and_memory_bounded() {
+    const ROUNDS: u32 = 120;
+    let many = |round: u32| {
+        let names: Vec<_> = (0..64).map(|number| format!("o{round}-{number}")).collect();
+        objectives(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let bench = Bench::start(&many(0)).await;
+    let mut early = 0;
+    for round in 1..=ROUNDS {
+        bench.write(&many(round));
+        bench.tap.hang_up();
+        bench
+            .tap
+            .wait_until("the file was read", || (bench.reloads("success") >= f64::from(round)).then_some(()));
+        bench.call("Ok");
+        if round == ROUNDS / 4 {
+            early = bench.tap.resident_kib();
+        }
+    }
+    bench.wait_for_events(&format!("o{ROUNDS}-63"), (1.0, 0.0));
+    let grown = bench.tap.resident_kib().saturating_sub(early);
+    assert!(grown < 12 << 10, "{grown} KiB more, {early} KiB before");
+    let metrics = page(bench.tap.admin, "/metrics");
+    let series = |name: &str| metrics.lines().filter(|line| line.starts_with(name)).count();
+    // Those in force and as many that are gone, each with both verdicts.
+    assert_eq!(series("mcp_proxy_slo_events_total{"), 4 * 64);
+    assert_eq!(series("sli_error_budget_remaining_percent{"), 64);
+    let report: serde_json::Value = serde_json::from_str(&page(bench.tap.admin, "/slo")).unwrap();
+    assert_eq!(report["objectives"].as_array().unwrap().len(), 64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_during_a_drain_cut_nothing_short() {
+    let server = ScriptedServer::start(|connection| {
+        connection.request();
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection.wait_for_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tap.yaml");
+    std::fs::write(&file, objectives(&["first"])).unwrap();
+    let flags = ["--config", file.to_str().unwrap()];
+    let upstream = format!("http://{}", server.address);
+    let tap = through_proxy_by(&mut Command::new(EXECUTABLE), &upstream, &flags);
+    let bench = Bench { folder, tap };
+    let mut client = RawClient::connect(bench.tap.traffic);
+    client.send(b"GET /mcp HTTP/1.1\r\nHost: t\r\n\r\n");
+    client.reader.head().expect("the head passes");
+    bench.tap.terminate();
+    for round in 0..20 {
+        bench.write(&objectives(&["first", &format!("o{round}")]));
+        bench.tap.hang_up();
+    }
+    bench.tap.wait_until("the file was read", || (bench.reloads("success") >= 1.0).then_some(()));
+    bench.write("slo: [");
+    bench.tap.hang_up();
+    bench.tap.wait_until("the file was read", || (bench.reloads("failure") >= 1.0).then_some(()));
+    drop(client);
+    assert!(bench.tap.ended().success());
 }
