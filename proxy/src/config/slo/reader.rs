@@ -231,5 +231,6 @@ fn shortened(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();
     }
-    format!("{}… ({} bytes)", &text[..text.floor_char_boundary(LONGEST)], text.len())
+    let whole = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}… ({} bytes)", &text[..whole], text.len())
 }

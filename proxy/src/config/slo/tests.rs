@@ -340,7 +340,8 @@ fn survive(what: &str, text: &str) -> bool {
     assert!(engine.save(now).len() as u64 <= crate::slo::state::MAX_BYTES, "{what}");
     for format in crate::rules::Format::ALL {
         let (written, _) = crate::rules::write(&plan, &rules, format, &crate::rules::Options::default());
-        let spoilt = ["NaN", "Inf", ".inf", ".nan"].into_iter().find(|number| written.contains(number));
+        let spoils = |line: &&str| ["NaN", "Inf", ".inf", ".nan"].iter().any(|number| line.contains(number));
+        let spoilt = written.lines().filter(|line| !line.trim_start().starts_with('#')).find(spoils);
         assert_eq!(spoilt, None, "{what}");
     }
     true
@@ -410,7 +411,7 @@ fn files_that_mean_harm_end_soon_in_problems() {
             "a mebibyte of a name",
             format!(
                 "slo:\n  objectives:\n    - {{name: {}, sli: quality, target: 99}}\n",
-                "a".repeat(1 << 20)
+                "aé€".repeat(1 << 17)
             ),
         ),
         (
