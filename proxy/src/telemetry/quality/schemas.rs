@@ -31,8 +31,8 @@ pub(super) const TEXT: usize = 64 << 10;
 pub(super) const TEXTS: usize = 4 << 20;
 /// Most bytes of all schemas that live, those that only waiting answers hold among them.
 pub(super) const ALIVE: usize = 2 * TEXTS;
-/// Most nodes of all compiled schemas.
-const NODES: u64 = 400_000;
+/// Most nodes of all compiled schemas. A node takes up to 800 bytes, so that is 80 MB at worst.
+pub(super) const NODES: u64 = 100_000;
 /// How long what a client was told is current.
 const MEMORY: Duration = Duration::from_secs(60 * 60);
 

@@ -155,7 +155,7 @@ fn wide_answers_that_make_libraries_slow_end_soon() {
     let numbers = json!((0..60_000).collect::<Vec<_>>());
     let objects = json!((0..20_000).map(|at| json!({"a": at})).collect::<Vec<_>>());
     let deep_text = json!("[".repeat(200_000));
-    let branches = |each: &str| vec![each; 12].join(",");
+    let branches = |each: &str| [each; 12].join(",");
     let asks = |branch: &str| format!(r#"{{"unevaluatedProperties":false,"anyOf":[{}]}}"#, branches(branch));
     let counts = |branch: &str| format!(r#"{{"unevaluatedItems":false,"anyOf":[{}]}}"#, branches(branch));
     for (what, schema, value) in [

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::telemetry::quality::schemas::{ALIVE, TEXT, TEXTS, TOOLS};
+use crate::telemetry::quality::compile::Fit;
+use crate::telemetry::quality::schemas::{ALIVE, NODES, TEXT, TEXTS, TOOLS};
 
 fn schema(text: &str) -> Declared {
     Declared::Schema(text.into())
@@ -84,4 +85,25 @@ fn wordings_that_only_waiting_answers_hold_are_bounded_too() {
     assert_eq!(schemas.alive(), long.len());
     schemas.remove("a");
     assert_eq!(schemas.alive(), 0);
+}
+
+#[test]
+fn compiled_schemas_are_bounded_together_and_give_their_room_back() {
+    let start = now();
+    let mut schemas = Schemas::default();
+    let wide = format!(r#"{{"allOf":[{}true]}}"#, r#"{"type":"object"},"#.repeat(2500));
+    let used = |schemas: &Schemas| {
+        let tools = (0..80).flat_map(|number| schemas.current(&format!("t{number}"), start)).flatten();
+        tools.filter(|schema| schema.judge(&serde_json::json!({})) == Fit::Satisfied).count() as u64
+    };
+    for number in 0..80 {
+        schemas.learn(&format!("t{number}"), schema(&wide), 1, start);
+    }
+    let first = used(&schemas);
+    assert!(first > 0 && first * 2500 <= NODES && (first + 2) * 2500 > NODES, "{first}");
+    // Worded anew, all of them; the old ones are gone.
+    for number in 0..80 {
+        schemas.learn(&format!("t{number}"), schema(&format!("{wide} ")), 1, start);
+    }
+    assert_eq!(used(&schemas), first);
 }
