@@ -1,6 +1,6 @@
 // Makes the pictures of the dashboard guide: node pictures.mjs PROGRAMS-FOLDER PICTURES-FOLDER [SECONDS]
 // Starts two simulated MCP servers with mcp-tap before each, agents that use them, and a Prometheus with the rules of
-// pictures.yaml; lets one server fail for a while; draws what the queries of the dashboards answer. Loopback only, ports
+// deploy/prometheus/trial; lets one server fail for a while; draws what the queries of the dashboards answer. Loopback only, ports
 // from the system; ends what it started.
 import { spawn, execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 const [programs, pictures, seconds = '480'] = process.argv.slice(2);
 const program = (name) => join(resolve(programs), name);
-const config = resolve(import.meta.dirname, 'pictures.yaml');
+const config = resolve(import.meta.dirname, '../../../deploy/prometheus/trial/tap.yaml');
 const folder = await mkdtemp(join(tmpdir(), 'mcp-tap-pictures-'));
 const targets = new Map();
 const started = [];
