@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::rules::duration;
 use crate::slo::Report;
-use crate::slo::report::{ObjectiveReport, State, Window};
+use crate::slo::report::{ObjectiveReport, State};
 
 /// The widest line.
 const WIDTH: usize = 100;
@@ -40,11 +40,13 @@ pub fn text(report: &Report, colours: bool) -> String {
     tables.collect::<Vec<_>>().join("\n")
 }
 
-/// Beside the shown window the next one that is much longer: six hours beside one.
+/// Beside the shown window the next one that is much longer, six hours beside one, or else the longest there is.
 fn shape(objective: &ObjectiveReport) -> Shape {
     let (shown, period) = (objective.window.seconds, objective.budget.events.seconds);
-    let longer = |window: &&Window| window.seconds >= shown * 4.0 && window.seconds < period;
-    let next = objective.burn.iter().filter(longer).map(|window| window.seconds).reduce(f64::min);
+    let longer = objective.burn.iter().map(|window| window.seconds);
+    let longer: Vec<f64> = longer.filter(|seconds| *seconds > shown && *seconds < period).collect();
+    let much_longer = longer.iter().copied().filter(|seconds| *seconds >= shown * 4.0).reduce(f64::min);
+    let next = much_longer.or_else(|| longer.iter().copied().reduce(f64::max));
     Shape { shown, next, period }
 }
 

@@ -135,6 +135,17 @@ fn objectives_with_other_windows_have_a_table_of_their_own() {
 }
 
 #[test]
+fn the_longest_window_stands_beside_the_shown_one_where_none_is_much_longer() {
+    let mut trial = objective("trial", State::Burning, (5.0, 5.0), Some(0.5));
+    trial.window = window(60.0, 5.0, 5.0);
+    trial.budget.events = window(1200.0, 5.0, 5.0);
+    trial.burn = [10.0, 60.0, 120.0, 180.0, 1200.0].map(|seconds| window(seconds, 5.0, 5.0)).to_vec();
+    let text = table::text(&report(vec![trial]), false);
+    let headings: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(headings[..6], ["SLO", "SERVER", "TARGET", "1m", "1m", "3m"], "{text}");
+}
+
+#[test]
 fn a_fleet_is_reported_from_what_prometheus_recorded() {
     let (report, doubts) = fleet::report(&recorded(), None);
     assert_eq!(doubts, [] as [String; 0]);
