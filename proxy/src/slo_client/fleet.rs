@@ -166,7 +166,15 @@ pub fn report(recorded: &Recorded, plan: Option<&Plan>) -> (Report, Vec<String>)
     let mut objectives = Vec::new();
     for (key, group) in groups(recorded) {
         let constants = constants(&recorded.constants, &key, &mut doubts);
-        objectives.push(objective(key, &group, &constants, plan));
+        let slo = key.2.clone();
+        let objective = objective(key, &group, &constants, plan);
+        if plan.is_none() && objective.tiers.is_empty() {
+            doubts.push(format!(
+                "the tiers of the objective `{slo}` are not the usual ones and not recorded: give them by --config, or \
+                 it never shows as burning"
+            ));
+        }
+        objectives.push(objective);
     }
     let newest = recorded.series.iter().map(|sample| sample.value.0).fold(0.0, f64::max);
     let period = objectives.first().map_or(0.0, |first| first.budget.events.seconds);
@@ -230,7 +238,7 @@ fn objective(key: Key, group: &Group, constants: &Constants, plan: Option<&Plan>
     let history = history.clamp(0.0, 1.0) * period.as_secs_f64();
     let window = |over| group.window(over, target, history);
     let shown = window(shown(group, period, plan));
-    let tiers = plan.map_or_else(|| tier::defaults(period), |plan| plan.tiers.clone());
+    let tiers = plan.map_or_else(|| usual(group, period), |plan| plan.tiers.clone());
     let tiers: Vec<_> = tiers.iter().map(|tier| reported(tier, period, target, &window)).collect();
     let remaining = group.remaining.get(&period).copied().filter(|part| part.is_finite());
     let events = window(period);
@@ -257,6 +265,15 @@ fn objective(key: Key, group: &Group, constants: &Constants, plan: Option<&Plan>
         window: shown,
         tiers,
     }
+}
+
+/// The usual tiers, where their windows are recorded. Tiers of other windows are not known: none is better than those that
+/// never were in effect.
+fn usual(group: &Group, period: Duration) -> Vec<Tier> {
+    let (tiers, windows) = (tier::defaults(period), group.windows());
+    // Without traffic only the short windows are there.
+    let all = tiers.iter().all(|tier| windows.contains(&tier.short));
+    if all { tiers } else { Vec::new() }
 }
 
 /// The window that SLIs are shown over: that of the plan, else an hour where the shortest window is five minutes.

@@ -233,6 +233,21 @@ fn a_tier_is_met_over_both_windows_and_with_enough_bad_events() {
 }
 
 #[test]
+fn tiers_of_other_windows_are_not_guessed() {
+    let mut recorded = recorded();
+    let (report, doubts) = fleet::report(&recorded, None);
+    assert!(report.objectives.iter().all(|one| one.tiers.len() == 4), "{report:?}");
+    assert!(!doubts.iter().any(|doubt| doubt.contains("--config")), "{doubts:?}");
+    recorded.series.retain(|sample| !sample.label("__name__").ends_with("rate30m"));
+    let (report, doubts) = fleet::report(&recorded, None);
+    assert!(report.objectives.iter().all(|one| one.tiers.is_empty()), "{report:?}");
+    assert!(doubts.iter().any(|doubt| doubt.contains("never shows as burning")), "{doubts:?}");
+    let (report, doubts) = fleet::report(&recorded, Some(&Plan::default()));
+    assert!(report.objectives.iter().all(|one| one.tiers.len() == 4), "{report:?}");
+    assert!(!doubts.iter().any(|doubt| doubt.contains("--config")), "{doubts:?}");
+}
+
+#[test]
 fn answers_that_are_no_vectors_are_said_so() {
     let html = "<html>Sign in</html>";
     let warned =
