@@ -118,6 +118,16 @@ fn rules_of_other_periods_pass_their_tests() {
     }
 }
 
+/// Few evaluations are enough to see budgets alert when a tenth of the period has history.
+#[test]
+fn rules_that_are_evaluated_rarely_pass_their_tests() {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let settings = Settings { interval: minutes(5), scrape_interval: minutes(1), ..Settings::default() };
+    let (tests, _) = rules::write(&with_period(7), &settings, Format::Tests, &Options::default());
+    assert!(tests.contains(alerts::BUDGET_EXHAUSTED) && tests.contains(alerts::BUDGET_LOW));
+    passes(&with_period(7), &settings);
+}
+
 #[test]
 fn rules_for_tools_and_servers_with_special_names_pass_their_tests() {
     let (plan, settings) = special();

@@ -12,6 +12,9 @@ use crate::telemetry::names::label;
 
 /// Ratios above one by less than this are noise of floats.
 const ABOVE_ONE: &str = "1.000001";
+/// History of less than this part of the period says nothing of its budget: of a hundred events a single failure would
+/// use up that of a month. [`thin`] tells so before.
+const MIN_COVERAGE: &str = "0.1";
 
 /// All alerts of an objective.
 pub(in crate::rules) fn objective(
@@ -143,10 +146,15 @@ fn budget(
     summary: String,
 ) -> Rule {
     let period = shape.plan.period;
+    let selected = selector(objective, "");
     Draft {
         name,
         severity: "ticket",
-        expr: format!("{}{} < {limit}", series::budget_remaining(period), selector(objective, "")),
+        expr: format!(
+            "{}{selected} < {limit}\nand\n{}{selected} >= {MIN_COVERAGE}",
+            series::budget_remaining(period),
+            series::coverage(period)
+        ),
         hold,
         keep: Duration::ZERO,
         labels: Vec::new(),

@@ -11,9 +11,11 @@ use crate::slo::{Objective, Severity, Tier};
 
 /// Events in one scrape interval, but for tiers that want more bad ones.
 const EVENTS: u64 = 100;
+/// Most evaluations of one test.
+const EVALUATIONS: u128 = 400;
 
 pub(super) fn cases(shape: &Shape<'_>) -> Vec<Case> {
-    let mut cases = vec![healthy(shape), idle(shape)];
+    let mut cases = vec![healthy(shape), idle(shape), young(shape)];
     if !pages(shape).is_empty() {
         cases.push(outage(shape));
     }
@@ -116,6 +118,42 @@ fn idle(shape: &Shape<'_>) -> Case {
         name: "without events there is no ratio and no alert".to_owned(),
         about: "Not 100 %, not 0, not NaN: no sample.",
         series: everywhere(shape, &constant, &constant),
+        checks,
+    }
+}
+
+/// The part of the period without which budgets alert nobody is a tenth. Where that takes too many evaluations, only
+/// the silence before it is tested.
+fn young(shape: &Shape<'_>) -> Case {
+    let tenth = shape.plan.period / 10;
+    let early = aligned(shape, (tenth / 2).min(shape.base * 24));
+    let late = aligned(shape, tenth + shape.minutes(15) + shape.settings.interval * 3);
+    let question = firing(r#"category="budget""#);
+    let mut checks = vec![Check::nothing(early, question.clone())];
+    let mut end = early;
+    if late.as_millis() / shape.settings.interval.as_millis().max(1) < EVALUATIONS {
+        let of = |objective: &Objective| {
+            let servers = Server::all(shape, objective).len().to_string();
+            let labels = |alert| {
+                format!("{{alertname={},slo={},severity=\"ticket\"}}", quoted(alert), quoted(&objective.name))
+            };
+            [alerts::BUDGET_LOW, alerts::BUDGET_EXHAUSTED].map(|alert| (labels(alert), servers.clone()))
+        };
+        let mut expected: Vec<_> = shape.plan.objectives.iter().flat_map(of).collect();
+        expected.sort();
+        checks.push(Check::nothing(
+            aligned(shape, tenth.saturating_sub(shape.settings.interval * 3)),
+            question.clone(),
+        ));
+        checks.push(Check { at: late, expr: question, expected });
+        end = late;
+    }
+    // One failure and nothing else.
+    let after = scrapes(shape, end);
+    Case {
+        name: "a failure soon after the start does not say that a budget is gone".to_owned(),
+        about: "It uses up the budget of what was seen; budgets alert when a tenth of the period was.",
+        series: everywhere(shape, &format!("0x{after}"), &format!("0x3 1x{after}")),
         checks,
     }
 }
