@@ -1,5 +1,8 @@
 //! The rules as promtool sees them: they load, their tests pass, and what is checked in is what the generator writes.
 
+#[path = "rules/firing.rs"]
+mod firing;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -300,102 +303,6 @@ fn files_that_are_checked_in_are_those_that_the_command_writes() {
             "deploy/prometheus/{file} is not what the generator writes: run `make generate`"
         );
     }
-}
-
-/// A sidecar, tools and a server with all that can be wrong.
-fn wrong_series() -> Vec<(String, &'static str)> {
-    let labels = r#"namespace="n",mcp_server="m""#;
-    vec![
-        (r#"up{job="j",instance="i"}"#.to_owned(), "1x20 0x40"),
-        (format!(r#"mcp_proxy_build_info{{{labels},pod="p",job="j",instance="i"}}"#), "1x20 _x40"),
-        (r#"up{job="other",instance="i"}"#.to_owned(), "0x60"),
-        (
-            format!(
-                r#"mcp_proxy_tool_definition_changes_total{{{labels},tool_name="t",part="description"}}"#
-            ),
-            "_x40 1x20",
-        ),
-        (
-            format!(
-                r#"mcp_proxy_tool_definition_changes_total{{{labels},tool_name="u",part="description"}}"#
-            ),
-            "0x60",
-        ),
-        (format!(r#"mcp_proxy_faults_total{{{labels},tool_name="t",fault="proxy"}}"#), "0x40 2x20"),
-        (format!(r#"mcp_proxy_faults_total{{{labels},tool_name="t",fault="tool"}}"#), "0+5x60"),
-        (format!(r#"mcp_proxy_repeated_calls_total{{{labels},tool_name="t"}}"#), "0+10x60"),
-        (format!(r#"mcp_proxy_repeated_calls_total{{{labels},tool_name="u"}}"#), "0+1x60"),
-        (format!(r#"mcp_tool_requests_total{{{labels},tool_name="t",result="success"}}"#), "0+12x60"),
-        (format!(r#"mcp_tool_requests_total{{{labels},tool_name="u",result="success"}}"#), "0+8x60"),
-        (format!(r#"mcp_proxy_slo_events_total{{{labels},slo="quality",verdict="good"}}"#), "0+1x20 stale"),
-        (format!(r#"mcp_proxy_spans_dropped_total{{{labels},reason="failed"}}"#), "0x40 7x20"),
-        (format!(r#"mcp_proxy_not_inspected_total{{{labels},reason="too_large"}}"#), "0x40 1x20"),
-        (format!(r#"mcp_proxy_not_inspected_total{{{labels},reason="encoding"}}"#), "0x60"),
-        (format!(r#"mcp_proxy_config_reloads_total{{{labels},result="failure"}}"#), "0x50 1x10"),
-        (format!(r#"mcp_proxy_state_saves_total{{{labels},result="failure"}}"#), "0+1x60"),
-        (format!(r#"mcp_proxy_quality_unchecked_total{{{labels},reason="too_large"}}"#), "0+12x60"),
-    ]
-}
-
-/// A tool that becomes ten times slower after four hours.
-fn slow_series() -> Vec<(String, &'static str)> {
-    let labels = r#"namespace="n",mcp_server="m""#;
-    vec![
-        (
-            format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="0.1"}}"#),
-            "0+30x480 14400x80",
-        ),
-        (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="1"}}"#), "0+30x560"),
-        (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="+Inf"}}"#), "0+30x560"),
-        (format!(r#"mcp_tool_duration_seconds_count{{{labels},tool_name="t"}}"#), "0+30x560"),
-    ]
-}
-
-/// What the alerts beside the burn alerts look at, each as it is when it fires.
-#[test]
-fn alerts_on_sidecars_tools_and_absence_fire() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = Options::default();
-    let (text, _) = rules::write(&Plan::default(), &Settings::default(), Format::Prometheus, &options);
-    std::fs::write(folder.path().join(&options.rule_file), text).expect("it is written");
-    let fired = [
-        alerts::DEFINITION_CHANGED,
-        alerts::AGENT_LOOP,
-        alerts::DOWN,
-        alerts::PROXY_FAULTS,
-        alerts::NOT_INSPECTED,
-        alerts::SPANS_DROPPED,
-        alerts::RELOAD_FAILED,
-        alerts::STATE_NOT_SAVED,
-        alerts::QUALITY_UNCHECKED,
-        alerts::NO_TELEMETRY,
-    ];
-    let question = |at: &str, fired: &[&str]| {
-        let expr =
-            r#"count by (alertname, mcp_server) (ALERTS{alertstate="firing",severity=~"ticket|info"})"#;
-        let samples = fired.iter().map(|alert| {
-            serde_json::json!({"labels": format!(r#"{{alertname="{alert}",mcp_server="m"}}"#), "value": 1})
-        });
-        serde_json::json!({"expr": expr, "eval_time": at, "exp_samples": samples.collect::<Vec<_>>()})
-    };
-    let test = |series: &[(String, &str)], questions: Vec<Value>| {
-        let series =
-            series.iter().map(|(series, values)| serde_json::json!({"series": series, "values": values}));
-        serde_json::json!({
-            "interval": "30s", "input_series": series.collect::<Vec<_>>(), "promql_expr_test": questions
-        })
-    };
-    let file = serde_json::json!({
-        "rule_files": ["mcp-tap.rules.yml"],
-        "evaluation_interval": "1m",
-        "tests": [
-            test(&wrong_series(), vec![question("28m", &fired)]),
-            test(&slow_series(), vec![question("240m", &[]), question("256m", &[alerts::ANOMALOUS_LATENCY])]),
-        ],
-    });
-    // JSON is YAML.
-    std::fs::write(folder.path().join("others.yml"), file.to_string()).expect("it is written");
-    promtool(folder.path(), &["test", "rules", "others.yml"]);
 }
 
 #[test]

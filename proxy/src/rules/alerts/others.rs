@@ -7,13 +7,16 @@ use crate::fault::Fault;
 use crate::rules::duration::text;
 use crate::rules::model::Rule;
 use crate::rules::recording;
-use crate::rules::series::{self, BY_TOOL};
+use crate::rules::series::{self, BY, BY_TOOL};
 use crate::rules::shape::Shape;
 use crate::slo::Sli;
 use crate::telemetry::names::{Metric, label};
+use crate::telemetry::quality::Unchecked;
 
 /// The labels of what is about a server.
 const BY_SERVER: &str = "namespace, mcp_server";
+/// The labels of what is about one sidecar.
+const BY_SIDECAR: &str = "namespace, mcp_server, pod, job, instance";
 /// Calls within the shortest window without which a percentile says nothing.
 const MIN_CALLS: u32 = 20;
 /// Samples without which a band says nothing: two hours of calls with an evaluation every minute.
@@ -55,7 +58,7 @@ pub(in crate::rules) fn anomalies(shape: &Shape<'_>) -> Vec<Rule> {
 
 /// Definitions that change, and agents that turn in circles.
 pub(in crate::rules) fn tools(shape: &Shape<'_>) -> Vec<Rule> {
-    let changes = grown(shape, Metric::DefinitionChanges, "", 60, &format!("{BY_TOOL}, {}", label::PART));
+    let changes = appeared(shape, Metric::DefinitionChanges, "", 60, &format!("{BY_TOOL}, {}", label::PART));
     let range = text(shape.minutes(10));
     let repeated = format!("sum by ({BY_TOOL}) (increase({}[{range}]))", Metric::RepeatedCalls.name());
     let calls = format!("sum by ({BY_TOOL}) (increase({}[{range}]))", Metric::ToolRequests.name());
@@ -115,8 +118,7 @@ fn down(shape: &Shape<'_>) -> Rule {
         shape,
         (super::DOWN, "ticket", shape.minutes(3)),
         format!(
-            "max by (namespace, mcp_server, pod, job, instance) (last_over_time({info}[{}]))\nand on (job, instance)\n\
-             up == 0",
+            "max by ({BY_SIDECAR}) (last_over_time({info}[{}]))\nand on (job, instance)\nup == 0",
             text(shape.minutes(60))
         ),
         "{{ $labels.mcp_server }}: the sidecar at {{ $labels.instance }} does not answer",
@@ -130,7 +132,7 @@ fn faults(shape: &Shape<'_>) -> Rule {
     simple(
         shape,
         (super::PROXY_FAULTS, "ticket", Duration::ZERO),
-        grown(shape, Metric::Faults, &fault, 10, BY_SERVER),
+        appeared(shape, Metric::Faults, &fault, 10, BY_SERVER),
         "{{ $labels.mcp_server }}: tool calls failed by the fault of the sidecar",
         "{{ $value | humanize }} tool calls failed because the sidecar could not do its part.",
     )
@@ -146,12 +148,14 @@ fn reload(shape: &Shape<'_>) -> Rule {
     )
 }
 
+/// Held for longer than an update overlaps: a process that takes over from one that drains cannot save until that ends,
+/// and its failures stay within the range for 15 minutes. Of each sidecar alone, for an update may take long over many.
 fn state(shape: &Shape<'_>) -> Rule {
     simple(
         shape,
-        (super::STATE_NOT_SAVED, "ticket", shape.minutes(5)),
-        grown(shape, Metric::StateSaves, &failure(), 15, BY_SERVER),
-        "{{ $labels.mcp_server }}: the state of error budgets is not saved",
+        (super::STATE_NOT_SAVED, "ticket", shape.minutes(20)),
+        grown(shape, Metric::StateSaves, &failure(), 15, BY_SIDECAR),
+        "{{ $labels.mcp_server }}: the state of error budgets is not saved at {{ $labels.instance }}",
         "The sidecar cannot write its state file. After a restart it begins with empty budgets; Prometheus is not \
          concerned.",
     )
@@ -179,22 +183,27 @@ fn spans(shape: &Shape<'_>) -> Rule {
     )
 }
 
-/// Answers that sampling left out on purpose are not meant.
+/// Compared with the answers that were judged: both are of those that sampling chose. Results of tasks are never seen and
+/// what waits at the end is never judged, so nobody can do anything about them.
 fn unchecked(shape: &Shape<'_>) -> Rule {
     let range = text(shape.minutes(60));
+    let of_quality = shape.plan.objectives.iter().filter(|objective| objective.sli == Sli::Quality);
+    let names: Vec<_> = of_quality.map(|objective| objective.name.as_str()).collect();
+    let nothing_to_do = [Unchecked::Task, Unchecked::Shutdown].map(Unchecked::as_str).join("|");
     simple(
         shape,
         (super::QUALITY_UNCHECKED, "info", shape.minutes(15)),
         format!(
-            "sum by ({BY_SERVER}) (rate({}{{{}!~\".*sampled\"}}[{range}]))\n> 0.5 *\n\
-             sum by ({BY_SERVER}) (rate({}{{{}=\"success\"}}[{range}]))",
+            "sum by ({BY_SERVER}) (rate({}{{{}!~\"{nothing_to_do}\"}}[{range}]))\n>\n\
+             max by ({BY_SERVER}) (sum by ({BY}) (rate({}{{{}=~\"{}\"}}[{range}])))",
             Metric::QualityUnchecked.name(),
             label::REASON,
-            Metric::ToolRequests.name(),
-            label::RESULT
+            Metric::SloEvents.name(),
+            label::SLO,
+            names.join("|")
         ),
         "{{ $labels.mcp_server }}: most answers cannot be judged",
-        "More than half of the answers of tools could not be judged for quality, so the objective rests on few of them.",
+        "More answers of tools could not be judged for quality than could, so the objective rests on few of them.",
     )
 }
 
@@ -202,16 +211,29 @@ fn failure() -> String {
     format!("{}=\"failure\"", label::RESULT)
 }
 
-/// By how much a counter grew. A series that is new counts with all it has: its first value is no increase to
-/// Prometheus, and these counters have no series before the first event.
+/// By how much a counter grew that stands at 0 from the start, so that Prometheus sees its first event.
 fn grown(shape: &Shape<'_>, metric: Metric, matchers: &str, minutes: u64, by: &str) -> String {
     let range = text(shape.minutes(minutes));
-    let name = metric.name();
-    let selected = if matchers.is_empty() { name.to_owned() } else { format!("{name}{{{matchers}}}") };
+    format!("sum by ({by}) (increase({}[{range}])) > 0", selected(metric, matchers))
+}
+
+/// By how much a counter grew that has no series before its first event: its first value is no increase to Prometheus.
+/// It counts with all it has if it has fewer samples than its sidecar, which thus was scraped without it before. That
+/// of a sidecar that is scraped for the first time does not: whatever it counted may be old.
+fn appeared(shape: &Shape<'_>, metric: Metric, matchers: &str, minutes: u64, by: &str) -> String {
+    let range = text(shape.minutes(minutes));
+    let selected = selected(metric, matchers);
+    let info = Metric::BuildInfo.name();
     format!(
-        "sum by ({by}) (\n  increase({selected}[{range}]) > 0\nor\n  \
-         ({selected} unless {selected} offset {range}) > 0\n)"
+        "sum by ({by}) (\n  increase({selected}[{range}]) > 0\nor\n  {selected} > 0\n  and\n  \
+         count_over_time({selected}[{range}])\n    < on ({BY_SIDECAR}) group_left ()\n  \
+         sum by ({BY_SIDECAR}) (count_over_time({info}[{range}]))\n)"
     )
+}
+
+fn selected(metric: Metric, matchers: &str) -> String {
+    let name = metric.name();
+    if matchers.is_empty() { name.to_owned() } else { format!("{name}{{{matchers}}}") }
 }
 
 fn simple(

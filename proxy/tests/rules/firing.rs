@@ -1,0 +1,143 @@
+//! When alerts on sidecars and tools fire, and when they must not.
+
+use mcp_tap::rules::{self, Format, Options, Settings, alerts};
+use mcp_tap::slo::Plan;
+use serde_json::{Value, json};
+
+use super::promtool;
+
+/// A sidecar, tools and a server with all that can be wrong.
+fn wrong_series() -> Vec<(String, &'static str)> {
+    let labels = r#"namespace="n",mcp_server="m""#;
+    vec![
+        (r#"up{job="j",instance="i"}"#.to_owned(), "1x20 0x40"),
+        (format!(r#"mcp_proxy_build_info{{{labels},pod="p",job="j",instance="i"}}"#), "1x20 _x40"),
+        (format!(r#"mcp_proxy_build_info{{{labels}}}"#), "1x60"),
+        (r#"up{job="other",instance="i"}"#.to_owned(), "0x60"),
+        (
+            format!(
+                r#"mcp_proxy_tool_definition_changes_total{{{labels},tool_name="t",part="description"}}"#
+            ),
+            "_x40 1x20",
+        ),
+        (
+            format!(
+                r#"mcp_proxy_tool_definition_changes_total{{{labels},tool_name="u",part="description"}}"#
+            ),
+            "0x60",
+        ),
+        (format!(r#"mcp_proxy_faults_total{{{labels},tool_name="t",fault="proxy"}}"#), "0x40 2x20"),
+        (format!(r#"mcp_proxy_faults_total{{{labels},tool_name="t",fault="tool"}}"#), "0+5x60"),
+        (format!(r#"mcp_proxy_repeated_calls_total{{{labels},tool_name="t"}}"#), "0+10x60"),
+        (format!(r#"mcp_proxy_repeated_calls_total{{{labels},tool_name="u"}}"#), "0+1x60"),
+        (format!(r#"mcp_tool_requests_total{{{labels},tool_name="t",result="success"}}"#), "0+12x60"),
+        (format!(r#"mcp_tool_requests_total{{{labels},tool_name="u",result="success"}}"#), "0+8x60"),
+        (format!(r#"mcp_proxy_slo_events_total{{{labels},slo="quality",verdict="good"}}"#), "0+1x20 stale"),
+        (format!(r#"mcp_proxy_spans_dropped_total{{{labels},reason="failed"}}"#), "0x40 7x20"),
+        (format!(r#"mcp_proxy_not_inspected_total{{{labels},reason="too_large"}}"#), "0x40 1x20"),
+        (format!(r#"mcp_proxy_not_inspected_total{{{labels},reason="encoding"}}"#), "0x60"),
+        (format!(r#"mcp_proxy_config_reloads_total{{{labels},result="failure"}}"#), "0x50 1x10"),
+        (format!(r#"mcp_proxy_state_saves_total{{{labels},result="failure"}}"#), "0+1x60"),
+        (format!(r#"mcp_proxy_quality_unchecked_total{{{labels},reason="too_large"}}"#), "0+12x60"),
+    ]
+}
+
+/// A sidecar that has run for long, and is scraped for the first time after ten minutes; and an update of another one,
+/// of which the new process waits for the old one's end to save its state.
+fn innocent_series() -> Vec<(String, &'static str)> {
+    let labels = r#"namespace="n",mcp_server="m",pod="p",job="j",instance="i""#;
+    let waiting = r#"namespace="n",mcp_server="m",pod="q",job="j",instance="k""#;
+    let seen = "_x20 7x200";
+    let metrics = [
+        r#"mcp_proxy_tool_definition_changes_total{tool_name="t",part="description",LABELS}"#,
+        r#"mcp_proxy_faults_total{tool_name="t",fault="proxy",LABELS}"#,
+        r#"mcp_proxy_config_reloads_total{result="failure",LABELS}"#,
+        r#"mcp_proxy_state_saves_total{result="failure",LABELS}"#,
+        r#"mcp_proxy_not_inspected_total{reason="encoding",LABELS}"#,
+        r#"mcp_proxy_spans_dropped_total{reason="failed",LABELS}"#,
+        r#"mcp_proxy_quality_unchecked_total{reason="unlisted",LABELS}"#,
+        r#"mcp_proxy_repeated_calls_total{tool_name="t",LABELS}"#,
+        r#"mcp_proxy_slo_events_total{slo="quality",verdict="good",LABELS}"#,
+        r#"mcp_proxy_build_info{version="1",LABELS}"#,
+    ];
+    let mut series: Vec<_> = metrics.map(|metric| (metric.replace("LABELS", labels), seen)).into();
+    series.push((r#"up{job="j",instance="i"}"#.to_owned(), "_x20 1x200"));
+    let saves = |result: &str| format!(r#"mcp_proxy_state_saves_total{{result="{result}",{waiting}}}"#);
+    series.push((saves("failure"), "0 1 4 7 7x200"));
+    series.push((saves("success"), "0x3 0+3x200"));
+    // Results of tasks are never seen; nobody can do anything about that.
+    series.push((format!(r#"mcp_proxy_quality_unchecked_total{{reason="task",{waiting}}}"#), "0+9x200"));
+    series.push((
+        format!(r#"mcp_proxy_slo_events_total{{slo="quality",verdict="good",{waiting}}}"#),
+        "0+1x200",
+    ));
+    series
+}
+
+/// A tool that becomes ten times slower after four hours.
+fn slow_series() -> Vec<(String, &'static str)> {
+    let labels = r#"namespace="n",mcp_server="m""#;
+    vec![
+        (
+            format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="0.1"}}"#),
+            "0+30x480 14400x80",
+        ),
+        (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="1"}}"#), "0+30x560"),
+        (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="+Inf"}}"#), "0+30x560"),
+        (format!(r#"mcp_tool_duration_seconds_count{{{labels},tool_name="t"}}"#), "0+30x560"),
+    ]
+}
+
+/// A test of promtool: what fires at some minutes of these series.
+fn case(series: &[(String, &str)], moments: &[(u64, &[&str])]) -> Value {
+    let expr = "count by (alertname, mcp_server) \
+                (ALERTS{alertstate=\"firing\",severity=~\"ticket|info\",category!=\"sanity\"})";
+    let sample =
+        |alert: &&str| json!({"labels": format!(r#"{{alertname="{alert}",mcp_server="m"}}"#), "value": 1});
+    let question = |(minute, fired): &(u64, &[&str])| {
+        let samples: Vec<_> = fired.iter().map(sample).collect();
+        json!({"expr": expr, "eval_time": format!("{minute}m"), "exp_samples": samples})
+    };
+    let series: Vec<_> =
+        series.iter().map(|(series, values)| json!({"series": series, "values": values})).collect();
+    let questions: Vec<_> = moments.iter().map(question).collect();
+    json!({"interval": "30s", "input_series": series, "promql_expr_test": questions})
+}
+
+fn pass(cases: &[Value]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = Options::default();
+    let (text, _) = rules::write(&Plan::default(), &Settings::default(), Format::Prometheus, &options);
+    std::fs::write(folder.path().join(&options.rule_file), text).expect("it is written");
+    let file = json!({"rule_files": [options.rule_file], "evaluation_interval": "1m", "tests": cases});
+    // JSON is YAML.
+    std::fs::write(folder.path().join("test.yml"), file.to_string()).expect("it is written");
+    promtool(folder.path(), &["test", "rules", "test.yml"]);
+}
+
+/// What the alerts beside the burn alerts look at, each as it is when it fires.
+#[test]
+fn alerts_on_sidecars_tools_and_absence_fire() {
+    let fired = [
+        alerts::DEFINITION_CHANGED,
+        alerts::AGENT_LOOP,
+        alerts::DOWN,
+        alerts::PROXY_FAULTS,
+        alerts::NOT_INSPECTED,
+        alerts::SPANS_DROPPED,
+        alerts::RELOAD_FAILED,
+        alerts::STATE_NOT_SAVED,
+        alerts::QUALITY_UNCHECKED,
+        alerts::NO_TELEMETRY,
+    ];
+    pass(&[
+        case(&wrong_series(), &[(28, &fired)]),
+        case(&slow_series(), &[(240, &[]), (256, &[alerts::ANOMALOUS_LATENCY])]),
+    ]);
+}
+
+#[test]
+fn a_sidecar_that_is_scraped_for_the_first_time_and_one_that_is_updated_alert_nobody() {
+    let moments = [5, 11, 12, 15, 20, 30, 40, 69, 71, 90].map(|minute| (minute, &[] as &[&str]));
+    pass(&[case(&innocent_series(), &moments)]);
+}
