@@ -221,6 +221,65 @@ tests:
     promtool(folder.path(), &["test", "rules", "texts.yml"]);
 }
 
+/// W3 of slo-and-alerts.md §11: what a single window of a minute would do, which is why there are two.
+#[test]
+fn a_lone_rule_of_a_minute_cries_for_a_burst_that_the_tiers_let_pass() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let rules = r#"
+groups:
+- name: lone
+  interval: 1m
+  rules:
+  - alert: Lone
+    expr: sum(rate(mcp_proxy_slo_events_total{verdict="bad"}[1m])) / sum(rate(mcp_proxy_slo_events_total[1m])) > 0.0144
+    for: 2m
+"#;
+    let (ours, _) =
+        rules::write(&Plan::default(), &Settings::default(), Format::Prometheus, &Options::default());
+    let test = r#"
+rule_files: [lone.yml, mcp-tap.rules.yml]
+evaluation_interval: 1m
+tests:
+- interval: 30s
+  input_series:
+  - {series: 'mcp_proxy_slo_events_total{namespace="n",mcp_server="m",slo="availability",verdict="good"}', values: '0+30x240 7229.4+29.4x7 7465.2+30x40'}
+  - {series: 'mcp_proxy_slo_events_total{namespace="n",mcp_server="m",slo="availability",verdict="bad"}', values: '0x240 0.6+0.6x7 4.8x40'}
+  promql_expr_test:
+  - {expr: 'ALERTS{alertstate="firing",severity!~"none|info"}', eval_time: 122m}
+  - expr: 'ALERTS{alertstate="firing",severity!~"none|info"}'
+    eval_time: 123m
+    exp_samples: [{labels: 'ALERTS{alertname="Lone",alertstate="firing"}', value: 1}]
+"#;
+    for (name, text) in [("lone.yml", rules), ("mcp-tap.rules.yml", &ours), ("test.yml", test)] {
+        std::fs::write(folder.path().join(name), text).expect("it is written");
+    }
+    promtool(folder.path(), &["test", "rules", "test.yml"]);
+}
+
+#[test]
+fn policies_of_objectives_with_long_names_that_begin_alike_have_names_of_their_own() {
+    let mut plan = with_period(30);
+    let names = ["a", "b", "a-page"].map(|end| format!("{}{end}", "x".repeat(57)));
+    plan.objectives = names.iter().map(|name| objective(name, Sli::Availability, "99.9")).collect();
+    // Tiers that differ in their short windows only.
+    let mut tier = plan.tiers[0];
+    tier.short *= 2;
+    plan.tiers.push(tier);
+    let (openslo, _) = rules::write(&plan, &Settings::default(), Format::OpenSlo, &Options::default());
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&openslo).expect("it is YAML");
+    let name = |document: &Value| document["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let policies: Vec<_> =
+        documents.iter().filter(|document| document["kind"] == "AlertPolicy").map(name).collect();
+    let unique: std::collections::BTreeSet<_> = policies.iter().collect();
+    assert_eq!((policies.len(), unique.len()), (15, 15), "{policies:#?}");
+    assert!(policies.iter().all(|name| name.len() <= 63), "{policies:#?}");
+    for slo in documents.iter().filter(|document| document["kind"] == "SLO") {
+        let referred = slo["spec"]["alertPolicies"].as_array().expect("policies");
+        let known = |policy: &Value| policies.iter().any(|name| policy["alertPolicyRef"] == name.as_str());
+        assert!(referred.len() == 5 && referred.iter().all(known), "{referred:#?}");
+    }
+}
+
 #[test]
 fn a_prometheus_rule_has_the_shape_of_the_operators_model() {
     let (plan, settings) = special();

@@ -3,6 +3,8 @@
 //! Both say less than our rules: windows of alerts are the tools' own (Sloth), or one for each policy (OpenSLO), and
 //! neither knows guards for low traffic, absence, or sanity.
 
+use std::collections::BTreeSet;
+
 use super::{Format, Options, header};
 use crate::rules::alerts::{self, runbook_name};
 use crate::rules::duration::text;
@@ -36,12 +38,18 @@ pub(super) fn openslo(shape: &Shape<'_>, warnings: &mut Vec<String>, options: &O
         ]);
         objects.push(object("AlertNotificationTarget", severity.as_str(), target));
     }
+    let mut names = BTreeSet::new();
     for objective in &shape.plan.objectives {
-        let tiers = tiers(shape, objective);
-        objects.push(object("SLO", &objective.name, slo(shape, objective, &tiers, options)));
-        objects.extend(tiers.iter().map(|tier| {
-            object("AlertPolicy", &policy_name(objective, tier), policy(shape, objective, tier))
-        }));
+        let policies: Vec<_> = tiers(shape, objective)
+            .into_iter()
+            .map(|tier| (policy_name(objective, tier, &mut names), tier))
+            .collect();
+        objects.push(object("SLO", &objective.name, slo(shape, objective, &policies, options)));
+        objects.extend(
+            policies
+                .iter()
+                .map(|(name, tier)| object("AlertPolicy", name, policy(shape, objective, tier, name))),
+        );
     }
     let what = "Service levels of mcp-tap as OpenSLO v1.";
     documents(&header(what, Format::OpenSlo), &objects)
@@ -61,7 +69,7 @@ fn object(kind: &str, name: &str, spec: Node) -> Node {
     ])
 }
 
-fn slo(shape: &Shape<'_>, objective: &Objective, tiers: &[&Tier], options: &Options) -> Node {
+fn slo(shape: &Shape<'_>, objective: &Objective, policies: &[(String, &Tier)], options: &Options) -> Node {
     let source = |query: String| {
         let spec = Node::texts([("query", query.as_str())]);
         let source = Node::map([("type", Node::text("Prometheus")), ("spec", spec)]);
@@ -82,10 +90,8 @@ fn slo(shape: &Shape<'_>, objective: &Objective, tiers: &[&Tier], options: &Opti
         ("displayName", Node::text(format!("{} %", objective.target))),
         ("target", Node::literal(objective.target.good().to_decimal())),
     ]);
-    let policies = tiers
-        .iter()
-        .map(|tier| Node::texts([("alertPolicyRef", policy_name(objective, tier).as_str())]))
-        .collect();
+    let policies =
+        policies.iter().map(|(name, _)| Node::texts([("alertPolicyRef", name.as_str())])).collect();
     Node::map([
         ("description", Node::text(description(objective))),
         ("service", Node::text(&options.name)),
@@ -97,7 +103,7 @@ fn slo(shape: &Shape<'_>, objective: &Objective, tiers: &[&Tier], options: &Opti
     ])
 }
 
-fn policy(shape: &Shape<'_>, objective: &Objective, tier: &Tier) -> Node {
+fn policy(shape: &Shape<'_>, objective: &Objective, tier: &Tier, name: &str) -> Node {
     let condition = Node::map([
         ("kind", Node::text("burnrate")),
         ("op", Node::text("gt")),
@@ -107,7 +113,7 @@ fn policy(shape: &Shape<'_>, objective: &Objective, tier: &Tier) -> Node {
     ]);
     let condition = Node::map([
         ("kind", Node::text("AlertCondition")),
-        ("metadata", Node::texts([("name", policy_name(objective, tier).as_str())])),
+        ("metadata", Node::texts([("name", name)])),
         ("spec", Node::map([("severity", Node::text(tier.severity.as_str())), ("condition", condition)])),
     ]);
     Node::map([
@@ -132,11 +138,20 @@ fn policy(shape: &Shape<'_>, objective: &Objective, tier: &Tier) -> Node {
     ])
 }
 
-/// The objective's name, shortened where needed, with what tells its tiers apart.
-fn policy_name(objective: &Objective, tier: &Tier) -> String {
+/// The objective's name, shortened where needed, with what tells its tiers apart, and with a number where another
+/// policy has that name: long names may begin alike, and tiers may differ in their short windows only.
+fn policy_name(objective: &Objective, tier: &Tier, taken: &mut BTreeSet<String>) -> String {
     let end = format!("-{}-{}", tier.severity.as_str(), text(tier.long));
-    let room = MAX_NAME.saturating_sub(end.len()).min(objective.name.len());
-    format!("{}{end}", objective.name.get(..room).unwrap_or_default())
+    let name = |number: usize| {
+        let end = if number == 1 { end.clone() } else { format!("{end}-{number}") };
+        let room = MAX_NAME.saturating_sub(end.len()).min(objective.name.len());
+        let start = objective.name.get(..room).unwrap_or_default().trim_end_matches('-');
+        format!("{start}{end}")
+    };
+    let free = (1..=taken.len() + 1).map(name).find(|name| !taken.contains(name));
+    let free = free.expect("of more names than are taken one is free");
+    taken.insert(free.clone());
+    free
 }
 
 fn description(objective: &Objective) -> String {
