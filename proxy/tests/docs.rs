@@ -17,6 +17,7 @@ use std::process::Command;
 
 use alerts::{repository, text};
 use markdown::{anchors, files, headings, links, queries, without_fences};
+use mcp_tap::rules::alerts::runbook_name;
 use mcp_tap::telemetry::names::{Kind, Metric};
 use serde_json::{Value, json};
 
@@ -30,22 +31,6 @@ const FOREIGN: [&str; 4] =
 /// Labels that scraping and rules add.
 const ADDED_LABELS: [&str; 8] = ["namespace", "pod", "job", "instance", "le", "sli", "alertname", "severity"];
 
-/// The runbook's name of an alert: words of the name in lower case with dashes between.
-fn kebab(alert: &str) -> String {
-    let signs: Vec<char> = alert.chars().collect();
-    let mut name = String::new();
-    for (place, sign) in signs.iter().enumerate() {
-        let begins = sign.is_ascii_uppercase() && place > 0;
-        let after_word = begins && signs[place - 1].is_ascii_lowercase();
-        let before_word = begins && signs.get(place + 1).is_some_and(char::is_ascii_lowercase);
-        if after_word || before_word {
-            name.push('-');
-        }
-        name.push(sign.to_ascii_lowercase());
-    }
-    name
-}
-
 /// Every alert with its severities, in the order of the rules.
 fn severities() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -57,9 +42,7 @@ fn severities() -> BTreeMap<&'static str, Vec<&'static str>> {
 
 /// All rules of the generated file.
 fn rules() -> Vec<Value> {
-    // It is generated elsewhere; until it is there the lists here stand for it.
-    let Ok(yaml) = std::fs::read_to_string(repository(RULES)) else { return Vec::new() };
-    let file: Value = serde_saphyr::from_str(&yaml).expect("YAML");
+    let file: Value = serde_saphyr::from_str(&text(RULES)).expect("YAML");
     let groups = file["groups"].as_array().expect("groups");
     groups.iter().flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default()).collect()
 }
@@ -68,31 +51,7 @@ fn rules() -> Vec<Value> {
 fn recorded() -> BTreeSet<String> {
     let names: BTreeSet<_> =
         rules().iter().filter_map(|rule| rule["record"].as_str().map(str::to_owned)).collect();
-    if !names.is_empty() {
-        return names;
-    }
-    let mut names = BTreeSet::new();
-    for window in ["5m", "30m", "1h", "2h", "6h"] {
-        names.insert(format!("mcp_slo:events:rate{window}"));
-        names.insert(format!("mcp_slo:bad_events:rate{window}"));
-        names.insert(format!("mcp_slo:error_ratio:rate{window}"));
-    }
-    names.extend(["1d", "3d", "30d"].map(|window| format!("mcp_slo:error_ratio:rate{window}")));
-    names.extend(
-        [
-            "mcp_slo:error_budget_remaining:ratio30d",
-            "mcp_slo:coverage:ratio30d",
-            "mcp_slo:objective:ratio",
-            "mcp_slo:period:days",
-            "mcp_slo:latency_threshold:seconds",
-            "mcp_tool:calls:increase5m",
-            "mcp_tool:latency_p95_seconds:rate5m",
-            "mcp_tool:latency_p95_seconds:avg7d",
-            "mcp_tool:latency_p95_seconds:stddev7d",
-            "mcp_tool:latency_p95_seconds:count7d",
-        ]
-        .map(str::to_owned),
-    );
+    assert!(names.len() > 20, "{RULES} records {names:?}");
     names
 }
 
@@ -154,6 +113,19 @@ fn every_link_leads_to_a_file_and_a_heading() {
                 assert!(found.contains(anchor), "{}: {link}: only {found:?}", document.display());
             }
         }
+    }
+}
+
+#[test]
+fn the_index_leads_to_every_document_beside_it() {
+    let index = links(&text("deploy/docs/README.md"));
+    for document in files("deploy/docs") {
+        let path =
+            document.strip_prefix(repository("deploy/docs")).expect("it is below").display().to_string();
+        assert!(
+            path == "README.md" || index.contains(&path),
+            "deploy/docs/README.md does not lead to {path}"
+        );
     }
 }
 
@@ -235,7 +207,7 @@ fn every_metric_that_prose_names_exists() {
 
 #[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
-    let expected: BTreeSet<_> = severities().keys().map(|alert| kebab(alert) + ".md").collect();
+    let expected: BTreeSet<_> = severities().keys().map(|alert| runbook_name(alert) + ".md").collect();
     let name = |file: &Path| file.file_name().expect("a name").to_string_lossy().into_owned();
     let found: BTreeSet<_> = files(RUNBOOKS).iter().map(|file| name(file)).collect();
     assert_eq!(found, expected);
@@ -251,16 +223,16 @@ fn the_alerts_of_the_rules_are_those_that_are_described() {
     for rule in rules().iter().filter(|rule| rule["alert"].is_string()) {
         let labels = &rule["labels"];
         let alert = [text(&rule["alert"]), text(&labels["category"]), text(&labels["severity"])];
-        assert!(known.contains(&alert), "{alert:?} is not in tests/alerts/mod.rs");
+        assert!(known.contains(&alert), "{alert:?} is not in rules::alerts::NAMES");
         let runbook = text(&rule["annotations"]["runbook_url"]);
-        assert!(runbook.ends_with(&format!("{}.md", kebab(&alert[0]))), "{runbook}");
+        assert!(runbook.ends_with(&format!("{}.md", runbook_name(&alert[0]))), "{runbook}");
     }
 }
 
 #[test]
 fn every_runbook_says_how_urgent_it_is_where_to_look_why_and_when_it_is_over() {
     for (alert, severities) in severities() {
-        let text = text(&format!("{RUNBOOKS}/{}.md", kebab(alert)));
+        let text = text(&format!("{RUNBOOKS}/{}.md", runbook_name(alert)));
         let found = headings(&text);
         assert_eq!(found, [alert, "First look", "Causes", "Silence", "Over"], "{alert}");
         let (before, _) = text.split_once("\n## ").expect("sections");
@@ -289,7 +261,7 @@ fn every_runbook_says_how_urgent_it_is_where_to_look_why_and_when_it_is_over() {
 fn the_index_lists_every_alert_with_its_severities() {
     let index = text("deploy/docs/README.md");
     for (alert, severities) in severities() {
-        let row = format!("| [{alert}](runbooks/{}.md) | {} |", kebab(alert), severities.join(", "));
+        let row = format!("| [{alert}](runbooks/{}.md) | {} |", runbook_name(alert), severities.join(", "));
         assert!(index.contains(&row), "{row}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use mcp_tap::rules::alerts::{NAMES, Named};
+
 /// A severity that an alert can have.
 pub(crate) struct Alert {
     /// The label `alertname`.
@@ -14,33 +16,11 @@ pub(crate) struct Alert {
 
 /// Every alert of the rules, once for each of its severities.
 pub(crate) fn all() -> Vec<Alert> {
-    const ALERTS: &[(&str, &str, &[&str])] = &[
-        ("SLOAvailabilityBurnRateFast", "burn_rate", &["page"]),
-        ("SLOAvailabilityBurnRateSlow", "burn_rate", &["ticket"]),
-        ("LatencySLOViolation", "burn_rate", &["page", "ticket"]),
-        ("QualitySLOViolation", "burn_rate", &["page", "ticket"]),
-        ("McpSloBurnRate", "burn_rate", &["page", "ticket"]),
-        ("McpSloBudgetLow", "budget", &["ticket"]),
-        ("ErrorBudgetExhausted", "budget", &["ticket"]),
-        ("McpSloNoTelemetry", "absence", &["page", "ticket"]),
-        ("McpSloInvalid", "sanity", &["ticket"]),
-        ("McpSloThinData", "sanity", &["info"]),
-        ("AnomalousLatency", "anomaly", &["ticket"]),
-        ("McpToolDefinitionChanged", "drift", &["ticket"]),
-        ("McpAgentLoop", "loop", &["ticket"]),
-        ("McpTapDown", "health", &["ticket"]),
-        ("McpTapProxyFaults", "health", &["ticket"]),
-        ("McpTapNotInspected", "health", &["info"]),
-        ("McpTapSpansDropped", "health", &["info"]),
-        ("McpTapConfigReloadFailed", "health", &["ticket"]),
-        ("McpTapStateNotSaved", "health", &["ticket"]),
-        ("McpTapQualityUnchecked", "health", &["info"]),
-        ("Watchdog", "heartbeat", &["none"]),
-    ];
-    let alert = |&(name, category, severities): &(&'static str, &'static str, &'static [&'static str])| {
-        severities.iter().map(move |severity| Alert { name, category, severity })
+    let each = |named: &'static Named| {
+        let alert = |severity: &&'static str| Alert { name: named.name, category: named.category, severity };
+        named.severities.iter().map(alert)
     };
-    ALERTS.iter().flat_map(alert).collect()
+    NAMES.iter().flat_map(each).collect()
 }
 
 /// A file or folder of the repository.
