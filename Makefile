@@ -49,7 +49,7 @@ lint: $(CARGO_DENY) ## Formatting, clippy, licences and bans
 .PHONY: generate
 generate: ## Renew the generated files in deploy/ (tests compare them with the generator)
 	@cargo build --quiet --bin mcp-tap
-	@tap="$${CARGO_TARGET_DIR:-target}/debug/mcp-tap"; out=deploy/prometheus; unset MCP_TAP_CONFIG; mkdir -p $$out; \
+	@tap="$${CARGO_TARGET_DIR:-target}/debug/mcp-tap"; out=deploy/prometheus; unset MCP_TAP_CONFIG; set -e; mkdir -p $$out; \
 	"$$tap" rules --output $$out/mcp-tap.rules.yml; \
 	"$$tap" rules --format tests --output $$out/mcp-tap.rules.test.yml; \
 	"$$tap" rules --format prometheusrule --label release=kube-prometheus-stack --output $$out/prometheusrule.yaml; \
