@@ -6,7 +6,8 @@ use crate::rules::{Expected, Settings};
 
 const EXPECTED_KEYS: &[&str] = &["server", "namespace"];
 
-/// Labels that rules set, or that scraping does.
+/// Labels that rules set, that scraping does, or that series have by which alerts tell tools and sidecars apart: one
+/// value for all of them would make different alerts the same.
 const RESERVED: &[&str] = &[
     "alertname",
     "severity",
@@ -17,6 +18,12 @@ const RESERVED: &[&str] = &[
     "namespace",
     "mcp_server",
     "slo",
+    "pod",
+    "job",
+    "instance",
+    "tool_name",
+    "part",
+    "reason",
 ];
 
 /// Reads these keys of the section.

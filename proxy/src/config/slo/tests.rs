@@ -224,6 +224,14 @@ fn mistakes_are_told_all_at_once_with_line_path_value_and_remedy() {
 }
 
 #[test]
+fn labels_that_tell_alerts_apart_cannot_be_set_for_all() {
+    for label in ["mcp_server", "slo", "pod", "instance", "tool_name", "part", "reason"] {
+        let told = problems(&format!("slo:\n  labels: {{{label}: x, team: y}}\n"));
+        assert!(told.contains(&format!("slo.labels.{label}: ")) && !told.contains("team"), "{told}");
+    }
+}
+
+#[test]
 fn there_is_a_bound_of_objectives_and_tiers() {
     let objectives = |count: usize| {
         let each: String =
