@@ -12,8 +12,9 @@ use crate::clock;
 use crate::telemetry::Telemetry;
 use crate::telemetry::quality::STACK;
 
-/// How long it sleeps when nothing waits. Nobody wakes it for a single answer: that would cost each call more than all
-/// the rest of telemetry.
+/// How long it sleeps when nothing waits any more. Where nothing came meanwhile, it sleeps until upkeep finds an answer:
+/// an idle process is not to wake up five times a second. Calls wake it for no single answer: that would cost each of
+/// them more than all the rest of telemetry.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the last answers may take at the end.
@@ -32,8 +33,11 @@ pub(super) fn start(telemetry: Telemetry) -> Result<Running, RunError> {
     let run = move || {
         telemetry.judge_here();
         while !stopped.load(Ordering::Acquire) {
-            telemetry.judge_waiting(clock::now, |_| stopped.load(Ordering::Acquire));
-            std::thread::park_timeout(PAUSE);
+            if telemetry.judge_waiting(clock::now, |_| stopped.load(Ordering::Acquire)) {
+                std::thread::park_timeout(PAUSE);
+            } else {
+                std::thread::park();
+            }
         }
         let deadline = clock::now() + DRAIN;
         telemetry.judge_waiting(clock::now, |now| now >= deadline);

@@ -42,7 +42,7 @@ impl Reload {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let asked = tokio::select! {
-                _ = looks.tick() => false,
+                _ = looks.tick(), if self.watched.is_some() => false,
                 _ = hangup.recv() => true,
             };
             match &mut self.watched {

@@ -212,6 +212,7 @@ impl Telemetry {
         let mut desk = self.desk(now);
         self.0.ring.drain_into(&mut desk.recent);
         self.0.show_sli(&mut desk.books, now);
+        self.0.quality.look_after();
         self.0.quality.show(&self.0.metrics, now);
         self.0.metrics.registry().expire(now);
         if let Some(tracer) = &self.0.tracer {

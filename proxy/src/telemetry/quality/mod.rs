@@ -188,10 +188,15 @@ impl Quality {
         if self.queue.push(Waiting { tool, is_error, content, version, kept }).is_err() {
             self.skip(Unchecked::QueueFull);
         }
-        // The thread looks after a while by itself; only a queue that grows fast cannot wait for that.
-        if self.queue.len() == QUEUE / 2
-            && let Some(thread) = self.thread.get()
-        {
+        // The thread looks after a while by itself, or upkeep wakes it; only a queue that grows fast cannot wait for
+        // that.
+        if self.queue.len() == QUEUE / 2 {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
@@ -219,6 +224,13 @@ impl Quality {
 
     fn scores(&self) -> std::sync::MutexGuard<'_, Scores> {
         self.scores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the thread if it has something to do: without work it sleeps until then.
+    pub(super) fn look_after(&self) {
+        if !self.queue.is_empty() {
+            self.wake();
+        }
     }
 
     /// Sets the gauges of scores.
@@ -266,19 +278,22 @@ impl Telemetry {
         Arc::clone(&self.0.quality.keep)
     }
 
-    /// The calling thread is the one that judges: it is woken when many answers wait. It needs a stack of
-    /// [`STACK`] bytes.
+    /// The calling thread is the one that judges: it is woken when many answers wait, and by upkeep when any does. It
+    /// needs a stack of [`STACK`] bytes.
     pub fn judge_here(&self) {
         self.0.quality.thread.set(std::thread::current()).ok();
     }
 
     /// Judges the answers that wait until none does, or `stop` says so between two of them; `now` is asked for each.
-    pub fn judge_waiting(&self, now: impl Fn() -> Instant, stop: impl Fn(Instant) -> bool) {
+    /// Says whether there was any.
+    pub fn judge_waiting(&self, now: impl Fn() -> Instant, stop: impl Fn(Instant) -> bool) -> bool {
+        let mut any = false;
         loop {
             let now = now();
             if stop(now) || !self.0.judge_next(now) {
-                return;
+                return any;
             }
+            any = true;
         }
     }
 

@@ -1,5 +1,7 @@
 //! From events to metrics.
 
+use std::time::Duration;
+
 use super::*;
 use crate::exchange::event::{
     CataloguePage, Client, Direction, Event, Operation, OperationKind, Sink, Transport,
@@ -148,6 +150,27 @@ fn a_full_queue_is_said_and_nothing_waits_after_the_end() {
     telemetry.judge_no_more();
     assert_eq!(unchecked(&telemetry, Unchecked::Shutdown, start), QUEUE as f64);
     assert_eq!(value(&telemetry, "mcp_proxy_slo_events_total", &["slo=\"quality\""], start), 0.0);
+}
+
+#[test]
+fn upkeep_wakes_the_thread_that_sleeps_until_an_answer_waits() {
+    let (telemetry, start) = telemetry(Settings::default());
+    list(&telemetry, r#"[{"name":"a"}]"#, start);
+    let judging = telemetry.clone();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        judging.judge_here();
+        // Whether there was any; none at first, so it sleeps without an end.
+        while tell.send(judging.judge_waiting(|| start, |_| false)).is_ok() {
+            std::thread::park();
+        }
+    });
+    let next = || told.recv_timeout(Duration::from_secs(60));
+    assert_eq!(next(), Ok(false));
+    end(&telemetry, operation("a", Ending::Success, GOOD));
+    telemetry.upkeep(start);
+    while next() == Ok(false) {}
+    assert_eq!(value(&telemetry, "sli_quality_score", &["\"a\""], start), 100.0);
 }
 
 #[test]
