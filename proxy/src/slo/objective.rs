@@ -85,6 +85,7 @@ impl Objective {
     /// The verdict of availability and latency on a request that ended and that [`Objective::selects`] takes in; no names
     /// are compared, for this is on the traffic path. Quality takes another look ([`Objective::sound`]).
     #[must_use]
+    #[inline]
     pub fn judge(&self, sample: &Sample) -> Verdict {
         let verdict = self.outcomes.verdict(sample.outcome);
         match self.sli {

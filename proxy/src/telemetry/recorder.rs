@@ -321,6 +321,7 @@ impl Seconds {
     }
 
     /// Adds it to a histogram.
+    #[inline]
     pub(super) fn observe(&self, histogram: &BucketHistogram) {
         match &self.exemplar {
             Some(exemplar) => histogram.observe_traced(Arc::clone(exemplar)),

@@ -112,8 +112,9 @@ impl Inner {
         self.sli.count_request(outcome);
         let active = self.sli.active.load();
         let (Some(tool), Some(name)) = (tool, name) else { return active.count(None, &sample) };
-        let for_tool = active.for_tool(tool, name);
-        active.count(Some(&for_tool), &sample);
+        let mut own = None;
+        let for_tool = active.for_tool(tool, name, &mut own);
+        active.count(Some(for_tool), &sample);
         if !operation.waited_for_client && is_answered(&operation.ending) {
             seconds.observe(&self.sli.durations);
         }
@@ -121,7 +122,7 @@ impl Inner {
         let busy = if operation.waited_for_client { 0.0 } else { seconds.value };
         let registry = self.metrics.registry();
         tool.cost.add_time(registry, tool.name(), busy);
-        if let Some(rates) = for_tool.rates {
+        if let Some(rates) = &for_tool.rates {
             tool.cost.add_call(registry, tool.name(), rates.cost(&usage(operation, busy)));
         }
     }

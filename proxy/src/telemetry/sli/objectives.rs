@@ -57,7 +57,7 @@ struct Entry {
 }
 
 /// What holds for the calls of one tool.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct ForTool {
     /// The objectives that its calls count for, a bit each.
     objectives: Mask,
@@ -117,19 +117,33 @@ impl Active {
         self.entries.iter().map(|entry| (entry.objective.name.as_str(), &entry.counts))
     }
 
-    /// What holds for a tool; `name` is its own, whatever its label is.
-    pub(super) fn for_tool(&self, tool: &ToolMetrics, name: &str) -> ForTool {
-        let resolve = || ForTool {
+    /// What holds for a tool; `name` is its own, whatever its label is. What is found anew at each call is put into
+    /// `own`.
+    #[inline]
+    pub(super) fn for_tool<'a>(
+        &'a self,
+        tool: &ToolMetrics,
+        name: &str,
+        own: &'a mut Option<ForTool>,
+    ) -> &'a ForTool {
+        match self.tools.get(tool.place()) {
+            Some(known) if tool.place() != OTHER_PLACE || !self.by_name => {
+                known.get_or_init(|| self.resolve(name))
+            }
+            _ => own.insert(self.resolve(name)),
+        }
+    }
+
+    #[cold]
+    fn resolve(&self, name: &str) -> ForTool {
+        ForTool {
             objectives: mask(&self.entries, Some(name)),
             rates: Some(self.prices.rates(name)).filter(|rates| !rates.is_free()),
-        };
-        match self.tools.get(tool.place()) {
-            Some(known) if tool.place() != OTHER_PLACE || !self.by_name => *known.get_or_init(resolve),
-            _ => resolve(),
         }
     }
 
     /// Counts a request for the objectives that take it in; `tool` is what holds for a tool call.
+    #[inline]
     pub(super) fn count(&self, tool: Option<&ForTool>, sample: &Sample) {
         let mut left = tool.map_or(self.others, |tool| tool.objectives);
         while left != 0 {
