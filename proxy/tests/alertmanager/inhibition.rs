@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::plain;
 use super::support::PATIENCE;
-use super::support::process::{Process, free_port};
+use super::support::alertmanager::Alertmanager;
 use super::support::scrape::page_as;
 
 /// The tree of the repository on a real Alertmanager. Its receivers have no integrations, so nothing leaves the machine.
-fn start(folder: &std::path::Path) -> (Process, SocketAddr) {
+fn start() -> Alertmanager {
     let mut config = plain();
     for receiver in config["receivers"].as_array_mut().expect("receivers") {
         *receiver = json!({"name": receiver["name"]});
@@ -21,20 +20,7 @@ fn start(folder: &std::path::Path) -> (Process, SocketAddr) {
     let entries = config.as_object_mut().expect("a map");
     entries.remove("global");
     entries.remove("templates");
-    let file = folder.join("alertmanager.yml");
-    // JSON is YAML.
-    std::fs::write(&file, config.to_string()).expect("it is written");
-    let port = free_port();
-    let mut process = Process::start(
-        "prometheus-alertmanager",
-        Command::new("prometheus-alertmanager")
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}", folder.join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--cluster.listen-address="),
-    );
-    process.wait_for_port(port);
-    (process, SocketAddr::from(([127, 0, 0, 1], port)))
+    Alertmanager::serve(&config)
 }
 
 /// Posts alerts as Prometheus does.
@@ -63,8 +49,8 @@ fn inhibited(address: SocketAddr) -> BTreeMap<String, bool> {
 
 #[test]
 fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (process, address) = start(folder.path());
+    let alertmanager = start();
+    let address = alertmanager.address;
     let alert = |case: &str, name: &str, category: &str, severity: &str, slo: &str, server: &str| {
         json!({"labels": {"case": case, "alertname": name, "category": category, "severity": severity,
             "slo": slo, "mcp_server": server, "namespace": "shop"}})
@@ -118,7 +104,7 @@ fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
     ]
     .map(|(case, quiet)| (case.to_owned(), quiet))
     .into();
-    process.wait_until("the louder alerts inhibit the others and nothing else", || {
+    alertmanager.wait_until("the louder alerts inhibit the others and nothing else", || {
         (inhibited(address) == expected).then_some(())
     });
 }

@@ -32,9 +32,15 @@ impl Alertmanager {
 
     /// Starts it with another tree.
     pub(crate) fn start_with(config: Value, webhook: &Webhook) -> Self {
+        Self::serve(&rewritten(config, webhook))
+    }
+
+    /// Starts it with a configuration as it is.
+    pub(crate) fn serve(config: &Value) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("alertmanager.yml");
-        std::fs::write(&file, rewritten(config, webhook).to_string()).expect("it is written");
+        // JSON is YAML.
+        std::fs::write(&file, config.to_string()).expect("it is written");
         let port = free_port();
         let process = Process::start(
             "prometheus-alertmanager",
