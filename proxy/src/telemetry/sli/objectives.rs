@@ -67,6 +67,7 @@ pub(super) struct ForTool {
 
 /// A bit for each objective of a set.
 type Mask = u64;
+const _: () = assert!(MAX_OBJECTIVES <= Mask::BITS as usize, "every objective has a bit");
 
 /// The objectives and prices of one reading of the configuration.
 #[derive(Debug)]
