@@ -7,13 +7,14 @@ mod alerts;
 mod markdown;
 #[path = "docs/promql.rs"]
 mod promql;
+#[path = "support/promtool.rs"]
+mod promtool;
 #[path = "docs/samples.rs"]
 mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use alerts::{repository, text};
 use markdown::{anchors, files, headings, links, queries, without_fences};
@@ -138,17 +139,17 @@ fn every_query_parses() {
         let indented = query.replace('\n', "\n      ");
         writeln!(file, "  - record: query:{place}\n    expr: |\n      {indented}").expect("memory");
     }
-    let rules = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(rules.path(), file).expect("it is written");
-    let output =
-        Command::new("promtool").args(["check", "rules"]).arg(rules.path()).output().expect("promtool");
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("rules.yml"), file).expect("it is written");
+    let Some(complaint) = promtool::complaint(folder.path(), &["check", "rules", "rules.yml"]) else {
+        return;
+    };
     let which = |line: &str| {
         let place: usize = line.split("\"query:").nth(1)?.split('"').next()?.parse().ok()?;
         queries.get(place)
     };
     let failed: Vec<_> = complaint.lines().filter_map(which).collect();
-    assert!(output.status.success(), "{complaint}\n{failed:#?}");
+    panic!("{complaint}\n{failed:#?}");
 }
 
 #[test]
@@ -181,12 +182,9 @@ fn every_query_finds_something_in_a_fleet_that_has_its_series() {
     let tests: Vec<_> = queries.iter().enumerate().map(test).collect();
     // JSON is YAML.
     let file = json!({"rule_files": [], "evaluation_interval": "1m", "tests": tests}).to_string();
-    let path = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(path.path(), file).expect("it is written");
-    let output =
-        Command::new("promtool").args(["test", "rules"]).arg(path.path()).output().expect("promtool");
-    let printed = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("tests.yml"), file).expect("it is written");
+    promtool::accepts(folder.path(), &["test", "rules", "tests.yml"]);
 }
 
 #[test]
@@ -278,8 +276,5 @@ fn prose_without_code_has_no_lines_that_nobody_can_read() {
 
 #[test]
 fn prometheus_takes_the_example_configuration() {
-    let file = repository("deploy/prometheus/prometheus.yml");
-    let output =
-        Command::new("promtool").args(["check", "config"]).arg(file).output().expect("promtool is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    promtool::accepts(&repository("deploy/prometheus"), &["check", "config", "prometheus.yml"]);
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use mcp_tap::telemetry::names::Metric;
 use mcp_tap::telemetry::{Settings, Telemetry, traces};
 
 use support::parts::Parts;
+use support::promtool;
 
 /// Telemetry after one event of every kind, so that every family has a series.
 fn after_every_event(start: Instant) -> Telemetry {
@@ -191,17 +192,7 @@ fn scrape(accept: Option<&str>) -> String {
 fn promtool_accepts_the_text_format() {
     let start = mcp_tap::clock::now();
     let (_, text) = after_every_event(start).render(None, start);
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is installed (Debian package prometheus)");
-    promtool.stdin.take().expect("stdin is piped").write_all(text.as_bytes()).expect("promtool reads");
-    let output = promtool.wait_with_output().expect("promtool ends");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{}: {said}\n{text}", output.status);
+    promtool::accepts_page(&text);
 }
 
 #[test]

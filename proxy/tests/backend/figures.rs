@@ -1,12 +1,11 @@
 //! What the backend counts, and that the sidecar before it counts the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::bench::{Backend, Bench, LEGACY, answer, call, exchange, message, open_session};
+use super::support::promtool;
 use super::support::scrape::{Scrape, page};
 
 const CALLS: &str = "mcp_backend_tool_calls_total";
@@ -49,17 +48,7 @@ fn promtool_accepts_the_page_and_labels_are_bounded() {
         exchange(backend.address, &call(id + 100, "diagnose_pod", arguments, json!({})), &[]);
     }
     let text = page(backend.admin, "/metrics");
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is installed (Debian package prometheus)");
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{}: {said}\n{text}", output.status);
+    promtool::accepts_page(&text);
     assert!(!text.contains("canary"), "{text}");
 
     let scrape = Scrape::of(backend.admin);

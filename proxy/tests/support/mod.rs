@@ -13,6 +13,7 @@ pub(crate) mod dashboards;
 pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod promtool;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod scrape;
