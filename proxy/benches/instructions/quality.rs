@@ -1,5 +1,6 @@
 //! What quality adds to a call whose answer has `structuredContent`: nothing kept, kept for a schema, and judged by it.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use mcp_tap::clock;
@@ -7,7 +8,7 @@ use mcp_tap::exchange::event::{CataloguePage, Client, Event, Sink};
 use mcp_tap::exchange::{self, Exchange};
 use mcp_tap::telemetry::{self, Telemetry};
 
-use super::call::{MODERN, through};
+use super::call::{Last, MODERN, tell, through};
 use super::harness::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -15,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case { name: "quality/off", iterations: 500, run: |n| run(n, false, false) },
         Case { name: "quality/kept", iterations: 500, run: |n| run(n, true, false) },
         Case { name: "quality/judged", iterations: 500, run: |n| run(n, true, true) },
+        Case { name: "quality/record", iterations: 500, run: record },
     ]
 }
 
@@ -29,6 +31,27 @@ const TOOLS: &str = concat!(
     r#""properties":{"pods":{"type":"array","items":{"type":"object","required":["name","restarts"],"properties":"#,
     r#"{"name":{"type":"string"},"restarts":{"type":"integer","minimum":0}}}}}}}]"#
 );
+
+/// The event of an ended call alone, as `record/call`, of a listed tool without a schema; with the clone of the operation
+/// and the emptying of the queue, which is not judged.
+fn record(iterations: u32) {
+    let telemetry = Telemetry::new(telemetry::Settings::default(), clock::now());
+    let tools = Some(br#"[{"name":"search","inputSchema":{"type":"object"}}]"#.as_slice().into());
+    let client = Arc::new(Client::default());
+    telemetry.emit(Event::Catalogue(CataloguePage { tools, first: true, last: true, listing: 1, client }));
+    telemetry.upkeep(clock::now());
+    let last = Arc::new(Last::default());
+    let settings = exchange::Settings { keep: Some(telemetry.keep()), ..exchange::Settings::default() };
+    tell(&Exchange::new(settings, Arc::clone(&last) as Arc<dyn Sink>), 1, &MODERN);
+    let operation = last.0.lock().expect("nothing panics here").take().expect("the call has ended");
+    for number in 0..iterations {
+        telemetry.emit(Event::OperationStarted);
+        telemetry.emit(Event::OperationEnded(Box::new(black_box(&operation).clone())));
+        if number % 250 == 0 {
+            telemetry.judge_no_more();
+        }
+    }
+}
 
 fn run(iterations: u32, on: bool, judged: bool) {
     let telemetry = Telemetry::new(telemetry::Settings::default(), clock::now());
