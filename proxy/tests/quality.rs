@@ -260,7 +260,11 @@ fn the_structured_tool_of_server_everything_is_sound() {
     client.exchange(&session_request(&session, "tools/call", &call));
     let scrape = scrape_when(&tap, 1.0);
     assert_eq!(events(&scrape), (1.0, 0.0));
-    assert_eq!(scrape.sum_where("sli_quality_score", &[("tool_name", "get-structured-content")]), 100.0);
+    // A scrape may come between the event and the score.
+    tap.wait_until("the score is shown", || {
+        let labels = [("tool_name", "get-structured-content")];
+        (Scrape::of(tap.admin).sum_where("sli_quality_score", &labels) == 100.0).then_some(())
+    });
 }
 
 /// About 3 MB of tools, worded anew each time: of schemas that are large, deep, costly or none, and one that is right.
