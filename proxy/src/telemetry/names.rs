@@ -323,7 +323,7 @@ metrics! {
     QualityUnchecked = "mcp_proxy_quality_unchecked_total", Kind::Counter,
         "Answers of tools that are no quality event because they could not be judged, by reason.";
     ComputeSeconds = "mcp_compute_seconds_total", Kind::FloatCounter,
-        "Seconds that the server was busy with calls of a tool, without those that waited for the client.";
+        "Seconds that the server was busy with calls of a tool, without those that waited for the client or whose end was not seen.";
     CostUsd = "mcp_cost_usd_total", Kind::FloatCounter,
         "Estimated cost of tool calls in US dollars by the configured prices, by resource type.";
     RequestCost = "mcp_request_cost_usd", Kind::Gauge,

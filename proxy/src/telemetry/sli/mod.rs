@@ -118,8 +118,10 @@ impl Inner {
         if !operation.waited_for_client && is_answered(&operation.ending) {
             seconds.observe(&self.sli.durations);
         }
-        // Where the client was waited for, nobody knows how long the server was busy.
-        let busy = if operation.waited_for_client { 0.0 } else { seconds.value };
+        // Where the client was waited for, or for the answer of a stream that could be resumed, nobody knows how long the
+        // server was busy.
+        let unknown = operation.waited_for_client || is_unseen(&operation.ending);
+        let busy = if unknown { 0.0 } else { seconds.value };
         let registry = self.metrics.registry();
         tool.cost.add_time(registry, tool.name(), busy);
         if let Some(rates) = &for_tool.rates {
@@ -164,6 +166,11 @@ fn is_answered(ending: &Ending) -> bool {
         Ending::RpcError { .. } => ending.fault() != Some(Fault::Caller),
         _ => false,
     }
+}
+
+/// Whether the call may have been over long before: it was kept open in case that its answer still came.
+const fn is_unseen(ending: &Ending) -> bool {
+    matches!(ending, Ending::StreamClosed | Ending::SessionClosed { .. } | Ending::Abandoned)
 }
 
 /// What a call used, of which the server was busy for some seconds.

@@ -63,6 +63,18 @@ fn without_prices_only_seconds_are_counted() {
 }
 
 #[test]
+fn calls_whose_end_was_not_seen_count_no_busy_seconds() {
+    let bench = Bench::new();
+    for ending in [Ending::StreamClosed, Ending::SessionClosed { by_server: false }, Ending::Abandoned] {
+        let ended = bench.start + Duration::from_secs(300);
+        bench.end(Operation { ended, ..bench.operation("a", ending) });
+    }
+    assert_eq!(bench.telemetry.registry().len(Metric::ComputeSeconds), 0);
+    bench.answer("a", 2, false);
+    assert_eq!(bench.value(r#"mcp_compute_seconds_total{tool_name="a"}"#), 2.0);
+}
+
+#[test]
 fn tools_that_share_a_label_keep_their_own_prices() {
     let bench = bench();
     for tool in ["seat", "else"] {
