@@ -33,8 +33,11 @@ impl Book {
     /// Takes over the events and the history of the same objective.
     fn absorb(&mut self, other: &Self, now: Time, horizon: u64) {
         self.rings.absorb(&other.rings, now);
+        // What the other could not count is no history.
+        let reach = other.rings.each().last().map_or(0, |ring| ring.shape().span());
+        let oldest = now.0.saturating_sub(reach);
         for (from, to) in other.coverage.spans(now) {
-            self.coverage.add(from, to);
+            self.coverage.add(from.max(oldest), to);
         }
         self.coverage.forget(now, horizon);
     }
@@ -68,7 +71,8 @@ impl Engine {
     /// Another plan is in force. Counts are kept by name; where windows differ they are moved to the new slots.
     pub fn configure(&mut self, plan: Arc<Plan>, now: Time) {
         let now = self.pass(now);
-        let layout = Layout::of(&plan);
+        // A shorter period may be a mistake that is taken back: nothing is thrown away for it.
+        let layout = Layout::of(&plan).reaching(self.layout.horizon());
         if layout != self.layout {
             for book in self.books.values_mut() {
                 let mut other = Rings::new(&layout);

@@ -253,6 +253,42 @@ fn events() -> impl Strategy<Value = Vec<(u64, u64, u64)>> {
     proptest::collection::vec((pause, 0..50_u64, 0..5_u64), 0..200)
 }
 
+/// The events of the period, good and bad, and for how many days there is history.
+fn of_period(engine: &Engine, now: u64) -> (f64, f64, f64) {
+    let report = engine.report(Time(now));
+    let budget = &report.objectives[0].budget;
+    (budget.events.good, budget.events.bad, budget.coverage_seconds / 86_400.0)
+}
+
+#[test]
+fn a_shorter_period_that_is_taken_back_costs_no_counts() {
+    let mut engine = engine(Plan::default());
+    engine.observe("availability", 900, 100, Time(START));
+    let now = START + 20 * DAY;
+    let week = Duration::from_secs(7 * 86_400);
+    engine.configure(Arc::new(Plan { period: week, ..Plan::default() }), Time(now));
+    assert_eq!(of_period(&engine, now).0, 0.0, "of the last week");
+    engine.configure(Arc::new(Plan::default()), Time(now + HOUR));
+    let (good, bad, days) = of_period(&engine, now + HOUR);
+    assert_eq!((good, bad), (900.0, 100.0));
+    assert!((20.0..20.1).contains(&days), "{days}");
+}
+
+#[test]
+fn history_that_was_not_counted_is_not_claimed_after_a_restart() {
+    let week = Plan { period: Duration::from_secs(7 * 86_400), ..Plan::default() };
+    let mut engine = engine(week);
+    for day in 0..40 {
+        engine.observe("availability", 10, 0, Time(START + day * DAY));
+    }
+    let now = START + 40 * DAY;
+    let saved = engine.save(Time(now));
+    let mut next = Engine::new(Arc::new(Plan::default()), "demo", Time(now));
+    next.restore(&saved, Time(now)).unwrap();
+    let (good, _, days) = of_period(&next, now);
+    assert!(good <= 80.0 && days < 7.2, "{good} events of {days} days");
+}
+
 proptest! {
     #[test]
     fn a_window_has_the_events_of_its_time_within_one_slot(events in events(), wait in 0..2 * DAY, short in any::<bool>()) {

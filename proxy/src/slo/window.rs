@@ -219,6 +219,16 @@ impl Layout {
         Self(shapes)
     }
 
+    /// The same, reaching back at least so many milliseconds where its slots are long enough for that.
+    #[must_use]
+    pub fn reaching(mut self, horizon: u64) -> Self {
+        if let Some(coarsest) = self.0.last_mut() {
+            let slots = horizon.div_ceil(coarsest.slot).min(MAX_SLOTS as u64);
+            coarsest.slots = coarsest.slots.max(slots as usize);
+        }
+        self
+    }
+
     /// The shapes, from fine to coarse.
     #[must_use]
     pub fn shapes(&self) -> &[Shape] {
