@@ -238,7 +238,8 @@ impl Control {
         begun: &mpsc::Sender<()>,
         stopped: oneshot::Receiver<()>,
     ) -> Result<(), RunError> {
-        core.runtime.block_on(async move {
+        let Core { runtime, hangup } = core;
+        let result = runtime.block_on(async move {
             let shutdown = Shutdown {
                 drain: self.drain,
                 readiness: Readiness::default(),
@@ -262,12 +263,15 @@ impl Control {
             tokio::select! {
                 () = admin::serve(listener, state, std::future::pending()) => {}
                 () = upkeep(self.exchange, self.telemetry) => {}
-                () = self.reload.run(core.hangup) => {}
+                () = self.reload.run(hangup) => {}
                 () = obey(terminate, interrupt, shutdown) => {}
                 _ = stopped => {}
             }
             Ok(())
-        })
+        });
+        // A look at the configuration file may hang in the system for long.
+        runtime.shutdown_background();
+        result
     }
 }
 

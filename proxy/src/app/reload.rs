@@ -160,6 +160,11 @@ impl Watched {
         let known = self.stamp.filter(|_| !asked && self.fresh.is_none() && !self.unreadable);
         let path = self.path.clone();
         let read = move || -> io::Result<Option<(Stamp, String)>> {
+            // A pipe has nothing left to say, or makes whoever opens it wait for a writer.
+            if !std::fs::metadata(&path)?.is_file() {
+                let error = || io::Error::other("it is no regular file, and was read at the start only");
+                return if asked { Err(error()) } else { Ok(None) };
+            }
             let stamp = Stamp::of(&path)?;
             if Some(stamp) == known {
                 return Ok(None);
@@ -196,11 +201,21 @@ impl Watched {
             }
         }
         self.fresh = None;
-        let result = slo::read(&self.path, &text).map(Box::new);
-        let result = result.map_err(|problems| problems.iter().map(ToString::to_string).collect());
+        let result = self.read(&text);
         let not_taken = raw::changed(&self.started, &text);
         self.judged = text;
         Some(self.change(result, not_taken))
+    }
+
+    /// What the text says, or all that is wrong with it. A file that has become empty is one that is being written, or
+    /// whose writer failed: nobody means "all as by default" by that.
+    fn read(&self, text: &str) -> Result<Box<SloConfig>, Vec<String>> {
+        if text.trim().is_empty() && !self.started.trim().is_empty() {
+            let problem = "it is empty now; what was in effect stays, and `slo: {}` means the defaults";
+            return Err(vec![format!("{}: {problem}", self.path.display())]);
+        }
+        let result = slo::read(&self.path, text).map(Box::new);
+        result.map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
     fn change(&self, result: Result<Box<SloConfig>, Vec<String>>, not_taken: Vec<String>) -> Change {
@@ -258,6 +273,26 @@ mod tests {
         assert!(found(&mut watched, bad, false).is_none());
         assert!(found(&mut watched, NEW, false).is_none());
         assert!(found(&mut watched, NEW, false).unwrap().result.is_ok());
+    }
+
+    #[test]
+    fn a_file_that_has_become_empty_changes_nothing() {
+        let mut watched = watched();
+        assert!(found(&mut watched, "", false).is_none());
+        assert!(found(&mut watched, "\n", true).unwrap().result.is_err());
+        assert!(found(&mut watched, "slo: {}\n", true).unwrap().result.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_read_at_the_start_only() {
+        let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        let mut watched = Watched::new(ReadFile { path: path.into(), text: OLD.to_owned() });
+        for _ in 0..3 {
+            assert!(watched.look(false).await.is_none());
+        }
+        assert!(watched.look(true).await.unwrap().result.is_err());
+        drop((reader, writer));
     }
 
     #[test]

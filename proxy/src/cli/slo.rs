@@ -136,12 +136,15 @@ fn read(matches: &ArgMatches) -> Result<(Report, Vec<String>), Problem> {
             remedy: "does the machine have open files left?".to_owned(),
         }
     })?;
-    runtime.block_on(async {
+    let report = runtime.block_on(async {
         match fleet {
             Some(_) => prometheus::report(&client, &filter, plan.as_ref()).await,
             None => Ok((slo_client::of_process(&client, &filter).await?, Vec::new())),
         }
-    })
+    });
+    // A look-up of a name may hang in the system for long.
+    runtime.shutdown_background();
+    report
 }
 
 /// The plan of the configuration, where there is one.
