@@ -187,14 +187,17 @@ fn answers_are_judged_by_the_schema_that_was_listed_however_they_come() {
 
 #[test]
 fn results_of_tasks_are_judged_when_they_are_fetched() {
-    let (_server, tap, mut client) = tap();
-    for name in ["good", "wrong"] {
-        client.exchange(&request("/json", "tools/call", json!({"name": name, "task": {}})));
-        client.exchange(&request("/json", "tasks/result", json!({"taskId": name})));
+    // Traces take the result of an answer too.
+    for flags in [&[] as &[&str], &["--otlp-endpoint", "http://127.0.0.1:9"]] {
+        let (_server, tap, mut client) = tap_with(flags);
+        for name in ["good", "wrong"] {
+            client.exchange(&request("/json", "tools/call", json!({"name": name, "task": {}})));
+            client.exchange(&request("/json", "tasks/result", json!({"taskId": name})));
+        }
+        let scrape = scrape_when(&tap, 2.0);
+        assert_eq!(events(&scrape), (1.0, 1.0), "{flags:?}");
+        assert_eq!(scrape.sum_where("mcp_proxy_quality_findings_total", &[("tool_name", "wrong")]), 1.0);
     }
-    let scrape = scrape_when(&tap, 2.0);
-    assert_eq!(events(&scrape), (1.0, 1.0));
-    assert_eq!(scrape.sum_where("mcp_proxy_quality_findings_total", &[("tool_name", "wrong")]), 1.0);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct Wanted {
     pub sample: u64,
     /// Bytes of one text that are kept; of longer ones nothing is.
     pub limit: usize,
+    /// Whether any tool is known.
+    pub learned: bool,
     /// What is kept of which tools' answers; nothing of those that are not here.
     pub tools: HashMap<String, Parts, foldhash::fast::RandomState>,
 }
@@ -109,6 +111,9 @@ impl Keep {
         let wanted = self.wanted.load();
         if wanted.sample == 0 {
             Parts::NONE
+        } else if !wanted.learned {
+            // A stream may be open from before the first list until long after it.
+            Parts { structured: true, text: true }
         } else {
             wanted.tools.values().copied().fold(Parts::NONE, Parts::or)
         }
@@ -183,7 +188,7 @@ mod tests {
     fn wanting(sample: f64, tools: &[(&str, Parts)]) -> Arc<Keep> {
         let keep = Keep::new(100);
         let tools = tools.iter().map(|(name, parts)| ((*name).to_owned(), *parts)).collect();
-        keep.want(Wanted { sample: Wanted::share(sample), limit: 50, tools });
+        keep.want(Wanted { sample: Wanted::share(sample), limit: 50, learned: true, tools });
         keep
     }
 
@@ -220,6 +225,9 @@ mod tests {
         assert_eq!(captures(&[keep.any_parts()]), (50, 50));
         assert_eq!(wanting(0.0, &[("a", TEXT)]).any_parts(), Parts::NONE);
         assert_eq!(Keep::new(1).any_parts(), Parts::NONE);
+        let early = Keep::new(1);
+        early.want(Wanted { sample: u64::MAX, limit: 50, ..Wanted::default() });
+        assert_eq!(early.any_parts(), Parts { structured: true, text: true }, "tools may be listed later");
     }
 
     #[test]

@@ -15,8 +15,10 @@ impl Telemetry {
     /// Goes on with other objectives, prices and settings of quality. Objectives of the same name go on with their counts.
     /// Bounds of histograms stay those of the start.
     pub fn reload(&self, plan: Arc<Plan>, prices: Prices, quality: quality::Settings, now: Instant) {
+        // Whoever learns tools does so at the desk, and would say what to keep by the settings of before.
+        let mut desk = self.desk(now);
         self.0.quality.configure(quality, plan.window);
-        self.0.reload_sli(&mut self.desk(now).books, plan, prices, now);
+        self.0.reload_sli(&mut desk.books, plan, prices, now);
     }
 
     /// Says that the configuration file is watched: from now on its readings are counted, from zero.

@@ -74,7 +74,7 @@ pub(crate) fn start_judging_proxy(
     let keep = Keep::new(1 << 20);
     let parts = Parts { structured: true, text: true };
     let tools = [(tool.to_owned(), parts)].into_iter().collect();
-    keep.want(Wanted { sample: Wanted::share(1.0), limit: 64 << 10, tools });
+    keep.want(Wanted { sample: Wanted::share(1.0), limit: 64 << 10, learned: true, tools });
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         server.run(&drain.clone(), move || {

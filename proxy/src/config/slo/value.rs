@@ -168,10 +168,11 @@ pub(super) fn price(text: &str) -> Result<f64, Wrong> {
 
 /// A size that fits into memory.
 pub(super) fn size(text: &str) -> Result<usize, Wrong> {
-    let most = 64 << 20;
+    // More cannot wait to be judged.
+    let most = crate::telemetry::quality::ROOM;
     let bytes = crate::config::value::size(text).ok();
     bytes
         .and_then(|bytes| usize::try_from(bytes).ok())
         .filter(|bytes| *bytes <= most)
-        .ok_or_else(|| "is not a size from 1KiB to 64MiB; write for example 256KiB".to_owned())
+        .ok_or_else(|| "is not a size from 1KiB to 16MiB; write for example 256KiB".to_owned())
 }

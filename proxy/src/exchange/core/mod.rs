@@ -177,7 +177,9 @@ impl Core {
             let tool = draft.tool().is_some_and(|tool| self.payload.is_for(tool));
             if let Some(trace) = &mut draft.trace {
                 trace.first_event = reply.first_event.filter(|at| *at >= draft.started);
-                let result = message.captured.take().filter(|_| tool).and_then(|captured| captured.result);
+                // Only that: the answer of a task may hold what is to be judged.
+                let captured = message.captured.as_mut().filter(|_| tool);
+                let result = captured.and_then(|captured| captured.result.take());
                 trace.keep(Captured { result, ..Captured::default() }, &self.payload);
             }
         });

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::exchange::keep::Kept;
@@ -40,6 +41,8 @@ pub enum Unchecked {
     TooLarge,
     /// `structuredContent` is nested too deep.
     TooDeep,
+    /// `structuredContent` is JSON of which nothing can be held: half a surrogate pair, a number beyond all floats.
+    Unreadable,
     /// What had to be looked at was not kept: no memory for it, or it came in another response than expected.
     NotKept,
     /// The result of a task was not seen, only that it was over.
@@ -68,11 +71,12 @@ impl Finding {
 
 impl Unchecked {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unlisted,
         Self::Schema,
         Self::TooLarge,
         Self::TooDeep,
+        Self::Unreadable,
         Self::NotKept,
         Self::Task,
         Self::QueueFull,
@@ -88,6 +92,7 @@ impl Unchecked {
             Self::Schema => "schema",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
+            Self::Unreadable => "unreadable",
             Self::NotKept => "not_kept",
             Self::Task => "task",
             Self::QueueFull => "queue_full",
@@ -228,7 +233,12 @@ fn parsed(bytes: &[u8]) -> Result<Option<Value>, Unchecked> {
     if nesting(bytes) > DEEPEST {
         return Err(Unchecked::TooDeep);
     }
-    Ok(serde_json::from_slice(bytes).ok())
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(Some(value)),
+        // The grammar is kept, only what it says has no place in memory.
+        Err(_) if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => Err(Unchecked::Unreadable),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Levels of brackets outside of strings.

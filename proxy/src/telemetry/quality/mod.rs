@@ -168,7 +168,8 @@ impl Quality {
             (parts != Parts::default()).then(|| (name.to_string(), parts))
         });
         let (sample, limit) = (Wanted::share(settings.sample), settings.size_limit);
-        self.keep.want(Wanted { sample, limit, tools: parts.collect() });
+        let learned = !tools.is_empty();
+        self.keep.want(Wanted { sample, limit, learned, tools: parts.collect() });
     }
 
     /// Lets an answer wait to be judged, if it is one and was chosen. On the traffic path: takes no lock, does not wait.
@@ -190,7 +191,9 @@ impl Quality {
         }
         // The thread looks after a while by itself, or upkeep wakes it; only a queue that grows fast cannot wait for
         // that.
-        if self.queue.len() == QUEUE / 2 {
+        let waiting = self.queue.len();
+        if waiting >= QUEUE / 2 && waiting % (QUEUE / 64) < 8 {
+            // Not at one number only: two who push at once may both see the next one.
             self.wake();
         }
     }

@@ -200,7 +200,10 @@ impl Schemas {
             Declared::Schema(_) | Declared::TooLarge => Box::default(),
         };
         let known = self.tools.get(tool).into_iter().flatten().filter_map(|told| told.schema.as_ref());
-        let same = known.into_iter().find(|schema| schema.text == text).map(Arc::clone);
+        // One for which there was no room is tried again: others may be gone by now.
+        let had_no_room = |schema: &Schema| matches!(schema.compiled.get(), Some(Err(Refused::TooLarge)));
+        let same = |schema: &&Arc<Schema>| schema.text == text && (text.is_empty() || !had_no_room(schema));
+        let same = known.into_iter().find(same).map(Arc::clone);
         Some(same.unwrap_or_else(|| {
             let used = Arc::clone(&self.used);
             used.bytes.fetch_add(text.len(), Ordering::Relaxed);

@@ -87,6 +87,9 @@ fn what_cannot_be_judged_is_said_with_its_reason() {
     assert_eq!(judge(&case(&long, None)), SOUND);
     let deep = with(&format!("{}{}", "[".repeat(101), "]".repeat(101)));
     assert_eq!(judge(&case(&deep, Some(OBJECT))), Err(Unchecked::TooDeep));
+    for held_by_nothing in [r#"{"n":1,"s":"\ud83d"}"#, r#"{"n":1e999}"#] {
+        assert_eq!(judge(&case(&with(held_by_nothing), Some(OBJECT))), Err(Unchecked::Unreadable));
+    }
     let brackets = with(&format!(r#"{{"n":1,"s":"{}\"{}"}}"#, "[".repeat(200), "{".repeat(200)));
     assert_eq!(judge(&case(&brackets, Some(OBJECT))), SOUND);
     for bad in [r#"{"type":5}"#, r##"{"$ref":"#"}"##, "17", "{"] {
