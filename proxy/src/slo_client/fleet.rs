@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::http::quoted;
 use super::prometheus::Sample;
 use crate::rules::series::{
     BUDGET_REMAINING, COVERAGE, ERROR_RATIO, EVENTS, LATENCY_THRESHOLD, OBJECTIVE, PERIOD, window,
@@ -166,7 +167,7 @@ pub fn report(recorded: &Recorded, plan: Option<&Plan>) -> (Report, Vec<String>)
     let mut objectives = Vec::new();
     for (key, group) in groups(recorded) {
         let constants = constants(&recorded.constants, &key, &mut doubts);
-        let slo = key.2.clone();
+        let slo = quoted(&key.2);
         let objective = objective(key, &group, &constants, plan);
         if plan.is_none() && objective.tiers.is_empty() {
             doubts.push(format!(
@@ -190,6 +191,7 @@ pub fn report(recorded: &Recorded, plan: Option<&Plan>) -> (Report, Vec<String>)
 /// Series of objectives may have the labels of a server; those without are of all.
 fn constants(samples: &[Sample], key: &Key, doubts: &mut Vec<String>) -> Constants {
     let (namespace, server, slo) = key;
+    let shown = quoted(slo);
     let agrees = |sample: &Sample, label, value: &str| ["", value].contains(&sample.label(label));
     let mut found = Constants::default();
     let mut targets = BTreeSet::new();
@@ -213,9 +215,9 @@ fn constants(samples: &[Sample], key: &Key, doubts: &mut Vec<String>) -> Constan
         }
     }
     if targets.len() > 1 {
-        doubts.push(format!("several targets are recorded for the objective `{slo}`"));
+        doubts.push(format!("several targets are recorded for the objective `{shown}`"));
     } else if targets.is_empty() {
-        doubts.push(format!("no target is recorded for the objective `{slo}` ({OBJECTIVE})"));
+        doubts.push(format!("no target is recorded for the objective `{shown}` ({OBJECTIVE})"));
     } else {
         found.target = targets.pop_first();
     }

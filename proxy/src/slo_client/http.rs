@@ -222,6 +222,7 @@ impl Answer {
             let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
             let kind =
                 content_type.map_or_else(|| "no type".to_owned(), |value| format!("`{}`", quoted(value)));
+            let error = quoted(&error.to_string());
             self.problem(format!("the answer ({kind}) cannot be read ({error})"), remedy)
         })
     }
