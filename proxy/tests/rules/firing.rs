@@ -10,7 +10,9 @@ use super::promtool;
 fn wrong_series() -> Vec<(String, &'static str)> {
     let labels = r#"namespace="n",mcp_server="m""#;
     vec![
-        (r#"up{job="j",instance="i"}"#.to_owned(), "1x20 0x40"),
+        (r#"up{namespace="n",pod="p",job="j",instance="i"}"#.to_owned(), "1x20 0x40"),
+        // The same address in another namespace is another target.
+        (r#"up{namespace="o",pod="p",job="j",instance="i"}"#.to_owned(), "0x60"),
         (format!(r#"mcp_proxy_build_info{{{labels},pod="p",job="j",instance="i"}}"#), "1x20 _x40"),
         (format!(r#"mcp_proxy_build_info{{{labels}}}"#), "1x60"),
         (r#"up{job="other",instance="i"}"#.to_owned(), "0x60"),
@@ -61,7 +63,7 @@ fn innocent_series() -> Vec<(String, &'static str)> {
         r#"mcp_proxy_build_info{version="1",LABELS}"#,
     ];
     let mut series: Vec<_> = metrics.map(|metric| (metric.replace("LABELS", labels), seen)).into();
-    series.push((r#"up{job="j",instance="i"}"#.to_owned(), "_x20 1x200"));
+    series.push((r#"up{namespace="n",pod="p",job="j",instance="i"}"#.to_owned(), "_x20 1x200"));
     let saves = |result: &str| format!(r#"mcp_proxy_state_saves_total{{result="{result}",{waiting}}}"#);
     series.push((saves("failure"), "0 1 4 7 7x200"));
     series.push((saves("success"), "0x3 0+3x200"));
@@ -134,6 +136,52 @@ fn alerts_on_sidecars_tools_and_absence_fire() {
         case(&wrong_series(), &[(28, &fired)]),
         case(&slow_series(), &[(240, &[]), (256, &[alerts::ANOMALOUS_LATENCY])]),
     ]);
+}
+
+/// Whose scrapes fail, by instance and whether it was ever seen.
+fn down(series: &[(&str, &str)], moments: &[(u64, &[&str])]) -> Value {
+    let expr = "count by (instance, seen) (ALERTS{alertname=\"McpTapDown\",alertstate=\"firing\"})";
+    let question = |(minute, fired): &(u64, &[&str])| {
+        let samples: Vec<_> =
+            fired.iter().map(|labels| json!({"labels": format!("{{{labels}}}"), "value": 1})).collect();
+        json!({"expr": expr, "eval_time": format!("{minute}m"), "exp_samples": samples})
+    };
+    let series: Vec<_> =
+        series.iter().map(|(series, values)| json!({"series": series, "values": values})).collect();
+    let questions: Vec<_> = moments.iter().map(question).collect();
+    json!({"interval": "1m", "input_series": series, "promql_expr_test": questions})
+}
+
+#[test]
+fn a_sidecar_is_down_for_as_long_as_it_is_dead_and_so_is_one_that_never_answered() {
+    let series = [
+        (r#"up{namespace="n",pod="p",job="other",instance="i"}"#, "1x20 0x700"),
+        (
+            r#"mcp_proxy_build_info{namespace="n",mcp_server="m",pod="p",job="other",instance="i"}"#,
+            "1x20 stale",
+        ),
+        (r#"up{namespace="n",pod="q",job="mcp-tap",instance="new"}"#, "_x60 0x90 1x600"),
+        (
+            r#"mcp_proxy_build_info{namespace="n",mcp_server="m",pod="q",job="mcp-tap",instance="new"}"#,
+            "_x151 1x600",
+        ),
+        (r#"up{namespace="n",pod="r",job="monitoring/mcp-tap",instance="shut"}"#, "_x60 0x700"),
+        // Of jobs that are none of ours nothing is known.
+        (r#"up{namespace="n",job="their-mcp-tap",instance="foreign"}"#, "0x760"),
+    ];
+    let (dead, new, shut) =
+        (r#"instance="i""#, r#"instance="new",seen="never""#, r#"instance="shut",seen="never""#);
+    pass(&[down(
+        &series,
+        &[
+            (22, &[]),
+            (26, &[dead]),
+            (64, &[dead]),
+            (67, &[dead, new, shut]),
+            (160, &[dead, shut]),
+            (600, &[dead, shut]),
+        ],
+    )]);
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub const QUALITY_UNCHECKED: &str = "McpTapQualityUnchecked";
 /// Fires always.
 pub const WATCHDOG: &str = "Watchdog";
 
+/// The category of what fires always.
+pub const HEARTBEAT: &str = "heartbeat";
+
 /// All alerts, by category.
 pub const NAMES: &[Named] = &[
     named(
@@ -105,14 +108,14 @@ pub const NAMES: &[Named] = &[
     named(ANOMALOUS_LATENCY, "anomaly", &["ticket"], "A tool is much slower than it was in the last week."),
     named(DEFINITION_CHANGED, "drift", &["ticket"], "A tool's description, schema or annotations changed."),
     named(AGENT_LOOP, "loop", &["ticket"], "Clients make the same call again and again."),
-    named(DOWN, "health", &["ticket"], "A sidecar that was there does not answer scrapes."),
+    named(DOWN, "health", &["ticket"], "A sidecar does not answer scrapes."),
     named(PROXY_FAULTS, "health", &["ticket"], "Tool calls failed by the sidecar's own fault."),
     named(NOT_INSPECTED, "health", &["info"], "Traffic was forwarded unread, so figures miss it."),
     named(SPANS_DROPPED, "health", &["info"], "Spans got lost on their way to the collector."),
     named(RELOAD_FAILED, "health", &["ticket"], "A changed configuration has mistakes and is not in effect."),
     named(STATE_NOT_SAVED, "health", &["ticket"], "The state of error budgets cannot be saved."),
     named(QUALITY_UNCHECKED, "health", &["info"], "Many answers could not be judged for quality."),
-    named(WATCHDOG, "heartbeat", &["none"], "Fires always: its absence says that alerting is broken."),
+    named(WATCHDOG, HEARTBEAT, &["none"], "Fires always: its absence says that alerting is broken."),
 ];
 
 /// The name of an alert's runbook, the alert in lower case with dashes: `slo-availability-burn-rate-fast`.

@@ -17,6 +17,10 @@ use crate::telemetry::quality::Unchecked;
 const BY_SERVER: &str = "namespace, mcp_server";
 /// The labels of what is about one sidecar.
 const BY_SIDECAR: &str = "namespace, mcp_server, pod, job, instance";
+/// The labels that a scrape gives to all that it finds, `up` among them.
+const BY_TARGET: &str = "namespace, pod, job, instance";
+/// The jobs that scrape sidecars: as in deploy/prometheus, where the operator puts the PodMonitor's namespace before it.
+const JOBS: &str = r#"job=~"(.*/)?mcp-tap""#;
 /// Calls within the shortest window without which a percentile says nothing.
 const MIN_CALLS: u32 = 20;
 /// Samples without which a band says nothing: two hours of calls with an evaluation every minute.
@@ -96,7 +100,7 @@ pub(in crate::rules) fn tools(shape: &Shape<'_>) -> Vec<Rule> {
 
 /// The sidecars themselves, and the heartbeat.
 pub(in crate::rules) fn health(shape: &Shape<'_>) -> Vec<Rule> {
-    let mut rules = vec![down(shape), faults(shape), reload(shape), state(shape)];
+    let mut rules = vec![down(shape), never_reached(shape), faults(shape), reload(shape), state(shape)];
     rules.extend([not_inspected(shape), spans(shape)]);
     if shape.plan.objectives.iter().any(|objective| objective.sli == Sli::Quality) {
         rules.push(unchecked(shape));
@@ -111,20 +115,48 @@ pub(in crate::rules) fn health(shape: &Shape<'_>) -> Vec<Rule> {
     rules
 }
 
-/// Scrapes that fail, of targets that were sidecars: `up` does not say what a target is.
+/// Scrapes that fail, of targets that were sidecars: `up` does not say what a target is. Looked back for a day, so that the
+/// alert lasts as long as a sidecar is dead, or somebody has long seen it.
 fn down(shape: &Shape<'_>) -> Rule {
     let info = Metric::BuildInfo.name();
     simple(
         shape,
         (super::DOWN, "ticket", shape.minutes(3)),
         format!(
-            "max by ({BY_SIDECAR}) (last_over_time({info}[{}]))\nand on (job, instance)\nup == 0",
-            text(shape.minutes(60))
+            "max by ({BY_SIDECAR}) (last_over_time({info}[{}]))\nand on ({BY_TARGET})\nup == 0",
+            text(day(shape))
         ),
         "{{ $labels.mcp_server }}: the sidecar at {{ $labels.instance }} does not answer",
-        "Prometheus cannot scrape {{ $labels.instance }}, which was a sidecar within the last hour. Traffic may pass or \
+        "Prometheus cannot scrape {{ $labels.instance }}, which was a sidecar within the last day. Traffic may pass or \
          not; nobody sees it.",
     )
+}
+
+/// Targets of the jobs of sidecars that never answered: of a first installation nothing else is known. The label tells the
+/// rule from that of sidecars which were there.
+fn never_reached(shape: &Shape<'_>) -> Rule {
+    let info = Metric::BuildInfo.name();
+    Draft {
+        name: super::DOWN,
+        severity: "ticket",
+        expr: format!(
+            "up{{{JOBS}}} == 0\nunless on ({BY_TARGET})\nlast_over_time({info}[{}])",
+            text(day(shape))
+        ),
+        hold: shape.minutes(5),
+        keep: Duration::ZERO,
+        labels: vec![("seen", "never".to_owned())],
+        summary: "No sidecar answers at {{ $labels.instance }}".to_owned(),
+        description: "Prometheus could not scrape {{ $labels.instance }} within the last day, and job {{ $labels.job }} is \
+                      one of sidecars. Does the admin port listen beyond loopback, and is Prometheus let in?"
+            .to_owned(),
+        dashboard: SLO_DASHBOARD,
+    }
+    .finish(shape.settings)
+}
+
+fn day(shape: &Shape<'_>) -> Duration {
+    shape.minutes(24 * 60)
 }
 
 fn faults(shape: &Shape<'_>) -> Rule {
