@@ -53,7 +53,11 @@ fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
     let address = alertmanager.address;
     let alert = |case: &str, name: &str, category: &str, severity: &str, slo: &str, server: &str| {
         json!({"labels": {"case": case, "alertname": name, "category": category, "severity": severity,
-            "slo": slo, "mcp_server": server, "namespace": "shop"}})
+            "slo": slo, "mcp_server": server, "namespace": "shop", "cluster": "east"}})
+    };
+    let elsewhere = |mut alert: Value| {
+        alert["labels"]["cluster"] = json!("west");
+        alert
     };
     let (fast, slow) = ("SLOAvailabilityBurnRateFast", "SLOAvailabilityBurnRateSlow");
     let (low, gone) = ("McpSloBudgetLow", "McpSloNoTelemetry");
@@ -64,6 +68,7 @@ fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
             alert("page", fast, "burn_rate", "page", "availability", "orders"),
             alert("page of absence", gone, "absence", "page", "availability", "stock"),
             alert("exhausted", "ErrorBudgetExhausted", "budget", "ticket", "availability", "orders"),
+            alert("page of absence, sidecar up", gone, "absence", "page", "availability", "search"),
             alert("down", "McpTapDown", "health", "ticket", "", "stock"),
         ]),
     );
@@ -82,15 +87,27 @@ fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
             alert("ticket of health", "McpTapProxyFaults", "health", "ticket", "availability", "orders"),
             alert("low, another server", low, "budget", "ticket", "availability", "stock"),
             alert("gone, sidecar up", gone, "absence", "ticket", "availability", "orders"),
+            elsewhere(alert(
+                "ticket of another cluster",
+                slow,
+                "burn_rate",
+                "ticket",
+                "availability",
+                "orders"
+            )),
+            elsewhere(alert("low, another cluster", low, "budget", "ticket", "availability", "orders")),
+            elsewhere(alert("gone, another cluster", gone, "absence", "ticket", "availability", "stock")),
             alert("ticket", slow, "burn_rate", "ticket", "availability", "orders"),
             alert("low", low, "budget", "ticket", "availability", "orders"),
             alert("gone", gone, "absence", "ticket", "availability", "stock"),
+            alert("gone, another objective", gone, "absence", "ticket", "latency", "search"),
         ]),
     );
     let expected: BTreeMap<String, bool> = [
         ("page", false),
         // A ticket never keeps a page quiet.
         ("page of absence", false),
+        ("page of absence, sidecar up", false),
         ("exhausted", false),
         ("down", false),
         ("ticket of another objective", false),
@@ -98,9 +115,13 @@ fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
         ("ticket of health", false),
         ("low, another server", false),
         ("gone, sidecar up", false),
+        ("ticket of another cluster", false),
+        ("low, another cluster", false),
+        ("gone, another cluster", false),
         ("ticket", true),
         ("low", true),
         ("gone", true),
+        ("gone, another objective", true),
     ]
     .map(|(case, quiet)| (case.to_owned(), quiet))
     .into();
