@@ -91,7 +91,7 @@ pub struct Settings {
     pub labels: Vec<(String, String)>,
     /// Whether servers whose series are gone are an alert; not where scaling to zero is normal.
     pub absence: bool,
-    /// Servers that must always be there; without any, those that were there within the last hour.
+    /// Servers that must always be there; of all others, those that were there within the last hour are missed.
     pub expected: Vec<Expected>,
 }
 
@@ -100,7 +100,7 @@ pub struct Settings {
 pub struct Expected {
     /// Its label `mcp_server`.
     pub server: String,
-    /// Its namespace; empty where there is none.
+    /// Its namespace; empty for any: then a server of that name anywhere is enough.
     pub namespace: String,
 }
 

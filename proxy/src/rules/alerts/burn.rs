@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{BUDGET_DASHBOARD, Draft, SLO_DASHBOARD};
+use crate::rules::Expected;
 use crate::rules::duration::{text, words};
 use crate::rules::model::Rule;
 use crate::rules::series::{self, BY};
 use crate::rules::shape::{Shape, counter, quoted, selector};
 use crate::slo::{Fraction, Objective, Severity, Tier};
-use crate::telemetry::names::label;
+use crate::telemetry::names::{Metric, label};
 
 /// Ratios above one by less than this are noise of floats.
 const ABOVE_ONE: &str = "1.000001";
@@ -47,7 +48,7 @@ pub(in crate::rules) fn objective(
     rules.extend(able.iter().map(|tier| burn(shape, objective, tier)));
     rules.extend([budget_low(shape, objective), exhausted(shape, objective)]);
     if shape.settings.absence {
-        rules.extend(absence(shape, objective, able.first().copied()));
+        rules.extend(absence(shape, objective));
     }
     rules.extend([invalid(shape, objective), thin(shape, objective)]);
     rules
@@ -171,44 +172,56 @@ fn budget(
     .finish(shape.settings)
 }
 
-/// Series that are gone. A server that is down together with its sidecar burns nothing, so nothing else would alert.
-fn absence(shape: &Shape<'_>, objective: &Objective, first: Option<&Tier>) -> Vec<Rule> {
-    let hold = absence_hold(shape, objective, first);
+/// Series that are gone. A server that is down together with its sidecar burns nothing, so nothing else would alert. Every
+/// server that was there within the last hour is missed, the expected ones by rules of their own.
+fn absence(shape: &Shape<'_>, objective: &Objective) -> Vec<Rule> {
+    let hold = absence_hold(shape, objective);
     let expected: Vec<_> =
         shape.settings.expected.iter().filter(|expected| objective.is_for(&expected.server)).collect();
-    if shape.settings.expected.is_empty() {
-        // Longer than the hold, or it would be over before it fires.
-        let recent = shape.minutes(60).max(hold * 3);
-        let counter = counter(objective, "");
-        let expr = format!(
-            "group by ({BY}) (present_over_time({counter}[{}]))\nunless\ngroup by ({BY}) ({counter})",
-            text(recent)
-        );
-        return vec![no_telemetry(shape, objective, hold, "ticket", expr)];
+    // Longer than the hold, or it would be over before it fires.
+    let recent = text(shape.minutes(60).max(hold * 3));
+    let all = counter(objective, "");
+    let mut expr =
+        format!("group by ({BY}) (present_over_time({all}[{recent}]))\nunless\ngroup by ({BY}) ({all})");
+    for expected in &expected {
+        let one = counter_of(expected, objective);
+        expr.push_str(&format!("\nunless\ngroup by ({BY}) (present_over_time({one}[{recent}]))"));
     }
-    let one = |expected: &&super::super::Expected| {
-        let mut matchers = format!("{}={}", label::SERVER, quoted(&expected.server));
-        if !expected.namespace.is_empty() {
-            matchers = format!("namespace={},{matchers}", quoted(&expected.namespace));
-        }
-        let expr = format!(
-            "absent({}{{{matchers},{}={}}})",
-            crate::telemetry::names::Metric::SloEvents.name(),
-            label::SLO,
-            quoted(&objective.name)
-        );
-        let mut rule = no_telemetry(shape, objective, hold, "page", expr);
+    let mut rules = vec![no_telemetry(shape, objective, hold, "ticket", expr)];
+    rules.extend(expected.into_iter().map(|expected| {
+        let pages = pages_absence(shape, &expected.server).is_some_and(|first| first.name == objective.name);
+        let severity = if pages { Severity::Page } else { Severity::Ticket };
+        let expr = format!("absent({})", counter_of(expected, objective));
+        let mut rule = no_telemetry(shape, objective, hold, severity.as_str(), expr);
         rule.say(label::SERVER, &expected.server);
         if !expected.namespace.is_empty() {
             rule.say("namespace", &expected.namespace);
         }
         rule
-    };
-    expected.iter().map(one).collect()
+    }));
+    rules
+}
+
+/// The objective whose absence wakes somebody up, where a server is expected: that which is missed first. All objectives of
+/// a lost server are gone at once, and one page is enough.
+pub(in crate::rules) fn pages_absence<'a>(shape: &Shape<'a>, server: &str) -> Option<&'a Objective> {
+    let objectives = shape.plan.objectives.iter().filter(|objective| objective.is_for(server));
+    objectives.min_by_key(|objective| absence_hold(shape, objective))
+}
+
+/// The counter of an expected server's events; without a namespace, of all servers of that name.
+fn counter_of(expected: &Expected, objective: &Objective) -> String {
+    let mut matchers = format!("{}={}", label::SERVER, quoted(&expected.server));
+    if !expected.namespace.is_empty() {
+        matchers = format!("namespace={},{matchers}", quoted(&expected.namespace));
+    }
+    format!("{}{{{matchers},{}={}}}", Metric::SloEvents.name(), label::SLO, quoted(&objective.name))
 }
 
 /// What the first tier needs in a full outage and two minutes more, in whole minutes.
-fn absence_hold(shape: &Shape<'_>, objective: &Objective, first: Option<&Tier>) -> Duration {
+pub(in crate::rules) fn absence_hold(shape: &Shape<'_>, objective: &Objective) -> Duration {
+    let mut tiers = shape.plan.tiers.iter();
+    let first = tiers.find(|tier| tier.can_fire(shape.plan.period, objective.target));
     let Some(tier) = first else { return shape.minutes(15) };
     let share = tier.threshold(shape.plan.period, objective.target).to_f64();
     let hold = tier.long.mul_f64(share.clamp(0.0, 1.0)) + shape.minutes(2);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Settings;
 use super::model::{Alert, Kind, Rule};
 
-pub(super) use burn::{name as burn_name, objective};
+pub(super) use burn::{absence_hold, name as burn_name, objective, pages_absence};
 pub use names::*;
 pub(super) use others::{anomalies, health, tools};
 

@@ -22,6 +22,9 @@ pub(super) fn cases(shape: &Shape<'_>) -> Vec<Case> {
     if shape.plan.tiers.iter().any(|tier| tier.severity == Severity::Page && tier.min_bad > 1) {
         cases.push(one_failure(shape));
     }
+    if shape.settings.absence {
+        cases.extend(gone(shape));
+    }
     cases
 }
 
@@ -186,6 +189,54 @@ fn outage(shape: &Shape<'_>) -> Case {
         series: everywhere(shape, &good, &bad),
         checks: vec![Check::nothing(start, question.clone()), Check { at, expr: question, expected }],
     }
+}
+
+/// The server that nobody expects, where an objective is for any server.
+const UNEXPECTED: &str = "unexpected";
+
+/// Expected servers and one that is not, of all of which the series end. Objectives that are missed late are left out.
+fn gone(shape: &Shape<'_>) -> Option<Case> {
+    let interval = shape.settings.interval;
+    let holds = |objective: &&Objective| {
+        let hold = alerts::absence_hold(shape, objective);
+        hold.as_millis() / interval.as_millis().max(1) < EVALUATIONS / 2
+    };
+    let seen: Vec<_> = shape.plan.objectives.iter().filter(holds).collect();
+    let longest = seen.iter().map(|objective| alerts::absence_hold(shape, objective)).max()?;
+    let end = aligned(shape, shape.base);
+    let at = aligned(shape, end + longest + shape.settings.scrape_interval * 2 + interval * 2);
+    let values = format!("0+{}x{} stale", rate(shape), scrapes(shape, end));
+    let (mut series, mut expected) = (Vec::new(), Vec::new());
+    for objective in seen {
+        let mut servers: Vec<_> =
+            shape.settings.expected.iter().filter(|one| objective.is_for(&one.server)).cloned().collect();
+        let pages = |one: &&crate::rules::Expected| {
+            alerts::pages_absence(shape, &one.server).is_some_and(|first| first.name == objective.name)
+        };
+        let paged = servers.iter().filter(pages).count();
+        if objective.is_for(UNEXPECTED) {
+            let (server, namespace) = (UNEXPECTED.to_owned(), "test".to_owned());
+            servers.push(crate::rules::Expected { server, namespace });
+        }
+        for (severity, count) in [("page", paged), ("ticket", servers.len() - paged)] {
+            let slo = quoted(&objective.name);
+            let labels =
+                format!("{{alertname=\"{}\",slo={slo},severity=\"{severity}\"}}", alerts::NO_TELEMETRY);
+            expected.extend((count > 0).then(|| (labels, count.to_string())));
+        }
+        series.extend(servers.into_iter().map(|one| {
+            let server = Server { name: one.server, namespace: one.namespace };
+            (server.events(objective, "good", ""), values.clone())
+        }));
+    }
+    expected.sort();
+    let question = Check { at, expr: firing(r#"category="absence""#), expected };
+    Some(Case {
+        name: "servers whose series end are missed".to_owned(),
+        about: "An expected one by a page of the objective that is missed first, and tickets; any other by tickets.",
+        series,
+        checks: vec![Check::nothing(end, firing(r#"category="absence""#)), question],
+    })
 }
 
 fn one_failure(shape: &Shape<'_>) -> Case {
