@@ -82,7 +82,10 @@ pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
         rule_file: text(RULE_FILE),
     };
     let (written, warnings) = rules::write(&config.plan, &config.rules, format, &options);
-    for warning in warnings {
+    let remarks = config::slo::about_rules(&config.rules);
+    // That links lead into the repository is said by `check` alone: it is no matter where the rules are a trial.
+    let remarks = remarks.iter().filter(|remark| matches!(remark, config::slo::Warning::AnyNamespace { .. }));
+    for warning in warnings.into_iter().chain(remarks.map(ToString::to_string)) {
         complain(&format_args!("{warning}"));
     }
     output::write(matches, &written)

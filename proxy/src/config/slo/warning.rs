@@ -37,6 +37,11 @@ pub enum Warning {
     NoObjective,
     /// Windows are those of a trial.
     Trial,
+    /// Expected servers without a namespace.
+    AnyNamespace {
+        /// The servers.
+        servers: Vec<String>,
+    },
     /// A link of alerts that leads nowhere outside of this repository.
     DefaultUrl {
         /// The key of the section.
@@ -69,6 +74,12 @@ impl fmt::Display for Warning {
             }
             Self::NoObjective => f.write_str("there is no objective: no service level is measured"),
             Self::Trial => f.write_str("slo.trial is on: windows and period may be too short for production"),
+            Self::AnyNamespace { servers } => write!(
+                f,
+                "slo.expected names no namespace of {}: a server of that name in any namespace hides the loss of \
+                 another; write {{server, namespace}} unless there is but one",
+                servers.join(", ")
+            ),
             Self::DefaultUrl { key } => write!(
                 f,
                 "slo.{key} is not set: links of alerts lead into the repository of mcp-tap, not to a place of yours"
@@ -125,5 +136,12 @@ pub fn about_rules(rules: &rules::Settings) -> Vec<Warning> {
         ("runbook_url", rules.runbook_url == default.runbook_url),
         ("dashboard_url", rules.dashboard_url == default.dashboard_url),
     ];
-    urls.into_iter().filter(|(_, same)| *same).map(|(key, _)| Warning::DefaultUrl { key }).collect()
+    let mut warnings: Vec<_> =
+        urls.into_iter().filter(|(_, same)| *same).map(|(key, _)| Warning::DefaultUrl { key }).collect();
+    let anywhere = rules.expected.iter().filter(|expected| expected.namespace.is_empty());
+    let servers: Vec<_> = anywhere.map(|expected| expected.server.clone()).collect();
+    if rules.absence && !servers.is_empty() {
+        warnings.push(Warning::AnyNamespace { servers });
+    }
+    warnings
 }
