@@ -38,7 +38,7 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     .unit(Unit::Ratio)
     .scale(Some(0.0), Some(1.0))
     .steps(first, &steps)
-    .ask("{{mcp_server}} {{slo}}", recorded.remaining());
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.remaining());
     let allowed = Panel::number(
         "Bad events still allowed",
         "How many more events may be bad before the budget is used up, of as many events as the period \
@@ -47,7 +47,7 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     )
     .size(6, 7)
     .steps("red", &[(0.0, "orange"), (10.0, "green")])
-    .ask("{{mcp_server}} {{slo}}", recorded.allowed());
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.allowed());
     let exhausted = Panel::number(
         "Used up in",
         "When nothing is left if it goes on burning as over the shown window. Nothing is shown while \
@@ -57,7 +57,7 @@ fn left(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     .unit(Unit::Seconds)
     .steps("red", &[(period / 30.0, "orange"), (period, "green")])
     .empty("not burning, or used up")
-    .ask("{{mcp_server}} {{slo}}", recorded.exhausted_in());
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.exhausted_in());
     vec![
         explained(settings, gauge, names::BUDGET_EXHAUSTED),
         allowed,
@@ -75,7 +75,7 @@ fn used(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     .unit(Unit::Ratio)
     .steps("red", &[(0.0, "orange"), (0.1, "green")])
     .limits()
-    .ask("{{mcp_server}} {{slo}}", recorded.remaining());
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.remaining());
     let window = recorded.window();
     let consumed = Panel::lines(
         format!("Part of the budget used within {window}"),
@@ -85,7 +85,7 @@ fn used(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     .size(12, 9)
     .unit(Unit::Ratio)
     .scale(Some(0.0), None)
-    .ask("{{mcp_server}} {{slo}}", recorded.used(plan.window));
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.used(plan.window));
     let bad = Panel::lines(
         "Bad events per second",
         "What uses up the budgets. Compare with the failures by tool below.",
@@ -94,7 +94,7 @@ fn used(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     .unit(Unit::PerSecond)
     .scale(Some(0.0), None)
     .stacked()
-    .ask("{{mcp_server}} {{slo}}", recorded.bad());
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.bad());
     vec![explained(settings, remaining, names::BUDGET_LOW), consumed, bad]
 }
 
@@ -135,8 +135,13 @@ fn places(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Pane
     .unit(Unit::Percent)
     .steps("red", &[(0.0, "orange"), (10.0, "green")])
     .ask(
-        "{{mcp_server}} {{sli_name}}",
-        format!("min by ({}, {}) ({})", label::SERVER, label::SLI_NAME, metric(Metric::SliBudget, &[])),
+        "{{namespace}}/{{mcp_server}} {{sli_name}}",
+        format!(
+            "min by (namespace, {}, {}) ({})",
+            label::SERVER,
+            label::SLI_NAME,
+            metric(Metric::SliBudget, &[(label::SLI_NAME, "$slo")])
+        ),
     );
     vec![worst, tools, processes]
 }

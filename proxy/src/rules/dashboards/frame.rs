@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::rules::alerts::{HEARTBEAT, NAMES};
 use crate::rules::{Settings, runbook_name};
 use crate::telemetry::names::{Metric, label};
 
@@ -51,7 +52,7 @@ pub(super) fn dashboard(which: Dashboard, rows: &[Row], settings: &Settings) -> 
         "time": {"from": which.from(), "to": "now"},
         "timepicker": {},
         "timezone": "browser",
-        "annotations": {"list": annotations()},
+        "annotations": {"list": annotations(which)},
         "links": links(which, settings),
         "templating": {"list": variables(which)},
         "panels": place(rows),
@@ -128,11 +129,25 @@ fn link(kind: &str, title: &str, url: &str) -> Value {
     })
 }
 
+/// Matchers of our pages and tickets about what a dashboard's variables choose, and about nothing of that kind. Alerts of
+/// others are told by their categories: they have none of ours.
+pub(super) fn alerts(which: Dashboard) -> String {
+    let mut categories: Vec<_> = NAMES.iter().map(|alert| alert.category).collect();
+    categories.retain(|category| *category != HEARTBEAT);
+    categories.dedup();
+    let chosen = |name: &str| format!(",{name}=~\"${name}|\"");
+    let mut matchers =
+        format!("category=~\"{}\",severity=~\"page|ticket\"{}", categories.join("|"), chosen("namespace"));
+    matchers.push_str(&chosen(label::SERVER));
+    if matches!(which, Dashboard::Slo | Dashboard::ErrorBudget) {
+        matchers.push_str(&chosen(label::SLO));
+    }
+    matchers
+}
+
 /// Alerts that fire, where they fired.
-fn annotations() -> Value {
-    let servers = format!("{}=~\"$mcp_server|\"", label::SERVER);
-    let expr =
-        format!("ALERTS{{alertstate=\"firing\",category=~\".+\",severity=~\"page|ticket\",{servers}}}");
+fn annotations(which: Dashboard) -> Value {
+    let expr = format!("ALERTS{{alertstate=\"firing\",{}}}", alerts(which));
     json!([
         {
             "builtIn": 1, "type": "dashboard", "name": "Annotations & Alerts", "enable": true, "hide": true,
@@ -142,7 +157,7 @@ fn annotations() -> Value {
             "name": "Alerts of MCP servers", "enable": true, "hide": false, "iconColor": "red",
             "datasource": data_source(), "target": {"refId": "alerts", "expr": expr}, "expr": expr,
             "step": "60s", "titleFormat": "{{alertname}} ({{severity}})",
-            "textFormat": "{{mcp_server}} {{slo}} {{tool_name}}", "tagKeys": "namespace,mcp_server,slo",
+            "textFormat": "{{namespace}}/{{mcp_server}} {{slo}} {{tool_name}}", "tagKeys": "namespace,mcp_server,slo",
             "useValueForTime": false,
         },
     ])

@@ -6,7 +6,7 @@ use crate::slo::{Fraction, Plan, Severity};
 use crate::telemetry::names::{Metric, label};
 
 use super::Dashboard;
-use super::frame::{Row, explained, to_dashboard};
+use super::frame::{Row, alerts, explained, to_dashboard};
 use super::panel::{Panel, Unit, plain};
 use super::query::{Recorded, max, metric, or_zero, quantile, sum, sum_rate};
 
@@ -68,17 +68,15 @@ fn kept(plan: &Plan, recorded: &Recorded<'_>, settings: &Settings) -> Vec<Panel>
     vec![table, firing, idle, list]
 }
 
-/// Pages and tickets of the chosen servers, and those of no server.
-const ALERTS: &str = "severity=~\"page|ticket\",mcp_server=~\"$mcp_server|\"";
-
 fn firing() -> String {
-    format!("ALERTS{{alertstate=\"firing\",{ALERTS}}}")
+    format!("ALERTS{{alertstate=\"firing\",{}}}", alerts(Dashboard::Slo))
 }
 
 /// How long each alert has been pending or firing.
 fn alert_ages() -> String {
+    let alerts = alerts(Dashboard::Slo);
     format!(
-        "ALERTS{{{ALERTS}}} * ignoring (alertstate) group_left () (time() - ALERTS_FOR_STATE{{{ALERTS}}})"
+        "ALERTS{{{alerts}}} * ignoring (alertstate) group_left () (time() - ALERTS_FOR_STATE{{{alerts}}})"
     )
 }
 
@@ -91,7 +89,7 @@ fn course(recorded: &Recorded<'_>) -> Vec<Panel> {
     )
     .size(16, 9)
     .unit(Unit::Ratio)
-    .ask("{{mcp_server}} {{slo}}", recorded.sli())
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.sli())
     .ask("target {{slo}}", max(&[label::SLO], &format!("{}{{slo=~\"$slo\"}}", series::OBJECTIVE)));
     let now = Panel::lines(
         format!("Bad by all events, last {}", duration::text(recorded.shortest())),
@@ -101,7 +99,7 @@ fn course(recorded: &Recorded<'_>) -> Vec<Panel> {
     .size(8, 9)
     .unit(Unit::Ratio)
     .scale(Some(0.0), None)
-    .ask("{{mcp_server}} {{slo}}", recorded.error_ratio(recorded.shortest()));
+    .ask("{{namespace}}/{{mcp_server}} {{slo}}", recorded.error_ratio(recorded.shortest()));
     vec![sli, now]
 }
 

@@ -122,6 +122,26 @@ fn runbooks_are_links_where_they_have_addresses_and_paths_in_words_otherwise() {
 }
 
 #[test]
+fn alerts_of_others_and_of_what_is_not_chosen_are_on_no_dashboard() {
+    each(|which, dashboard| {
+        let marked = dashboard["annotations"]["list"][1]["expr"].as_str().expect("a query");
+        let asked =
+            panels(dashboard).iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+        let asked = asked.filter_map(|target| target["expr"].as_str()).filter(|expr| expr.contains("ALERTS"));
+        for expr in asked.chain([marked]) {
+            assert!(expr.contains("burn_rate|") && !expr.contains("heartbeat"), "{which:?}: {expr}");
+            assert!(
+                expr.contains("namespace=~\"$namespace|\",mcp_server=~\"$mcp_server|\""),
+                "{which:?}: {expr}"
+            );
+            let chosen = dashboard["templating"]["list"].as_array().into_iter().flatten();
+            let by_objective = chosen.into_iter().any(|variable| variable["name"] == "slo");
+            assert_eq!(expr.contains("slo=~\"$slo|\""), by_objective, "{which:?}: {expr}");
+        }
+    });
+}
+
+#[test]
 fn the_same_plan_makes_the_same_bytes() {
     for which in Dashboard::ALL {
         let generated = || generate(which, &Plan::default(), &Settings::default());
