@@ -12,6 +12,7 @@ use crate::rules::series::BY;
 use crate::rules::shape::{Shape, counter};
 use crate::rules::yaml::{Node, documents};
 use crate::slo::{Objective, Severity, Tier};
+use crate::telemetry::names::label;
 
 /// The longest name of an object.
 const MAX_NAME: usize = 63;
@@ -189,8 +190,16 @@ fn sloth_slo(shape: &Shape<'_>, objective: &Objective) -> Node {
     let query = |more: &str| Node::text(format!("sum(rate({}[{{{{.window}}}}]))", counter(objective, more)));
     let page = alerts::burn_name(objective, Severity::Page);
     let runbook = shape.settings.runbook_url.replace("{alert}", &runbook_name(page));
-    let mut labels = vec![("category".to_owned(), Node::text("burn_rate"))];
-    labels.extend(shape.settings.labels.iter().map(|(name, value)| (name.clone(), Node::text(value))));
+    // As `mcp-tap rules` labels them: a page inhibits the tickets that are equal in `slo`.
+    let mut labels = vec![
+        ("category".to_owned(), Node::text("burn_rate")),
+        (label::SLO.to_owned(), Node::text(&objective.name)),
+    ];
+    for (name, value) in &shape.settings.labels {
+        if labels.iter().all(|(known, _)| known != name) {
+            labels.push((name.clone(), Node::text(value)));
+        }
+    }
     let severity = |severity: &str| Node::map([("labels", Node::texts([("severity", severity)]))]);
     Node::map([
         ("name", Node::text(&objective.name)),
