@@ -64,6 +64,13 @@ fn innocent_series() -> Vec<(String, &'static str)> {
     ];
     let mut series: Vec<_> = metrics.map(|metric| (metric.replace("LABELS", labels), seen)).into();
     series.push((r#"up{namespace="n",pod="p",job="j",instance="i"}"#.to_owned(), "_x20 1x200"));
+    // A few answers that could not be judged, of a server whose others were not looked at.
+    let few = r#"namespace="n",mcp_server="few""#;
+    series.push((
+        format!(r#"mcp_proxy_quality_unchecked_total{{reason="too_large",{few}}}"#),
+        "0x40 0+1x15 15x140",
+    ));
+    series.push((format!(r#"mcp_proxy_slo_events_total{{slo="quality",verdict="good",{few}}}"#), "0x200"));
     let saves = |result: &str| format!(r#"mcp_proxy_state_saves_total{{result="{result}",{waiting}}}"#);
     series.push((saves("failure"), "0 1 4 7 7x200"));
     series.push((saves("success"), "0x3 0+3x200"));
@@ -76,18 +83,23 @@ fn innocent_series() -> Vec<(String, &'static str)> {
     series
 }
 
-/// A tool that becomes ten times slower after four hours.
+/// A tool that becomes ten times slower after 26 hours, and one that does so four hours after its first call.
 fn slow_series() -> Vec<(String, &'static str)> {
     let labels = r#"namespace="n",mcp_server="m""#;
-    vec![
-        (
-            format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="0.1"}}"#),
-            "0+30x480 14400x80",
-        ),
-        (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="1"}}"#), "0+30x560"),
-        (format!(r#"mcp_tool_duration_seconds_bucket{{{labels},tool_name="t",le="+Inf"}}"#), "0+30x560"),
-        (format!(r#"mcp_tool_duration_seconds_count{{{labels},tool_name="t"}}"#), "0+30x560"),
-    ]
+    let tool = |name: &str, fast: &'static str, all: &'static str| {
+        [
+            ("_bucket", ",le=\"0.1\"", fast),
+            ("_bucket", ",le=\"1\"", all),
+            ("_bucket", ",le=\"+Inf\"", all),
+            ("_count", "", all),
+        ]
+        .map(|(end, le, values)| {
+            (format!("mcp_tool_duration_seconds{end}{{{labels},tool_name=\"{name}\"{le}}}"), values)
+        })
+    };
+    let known = tool("t", "0+30x3120 93600x80", "0+30x3200");
+    let young = tool("u", "_x2640 0+30x480 14400x80", "_x2640 0+30x560");
+    known.into_iter().chain(young).collect()
 }
 
 /// A test of promtool: what fires at some minutes of these series.
@@ -134,7 +146,7 @@ fn alerts_on_sidecars_tools_and_absence_fire() {
     ];
     pass(&[
         case(&wrong_series(), &[(28, &fired)]),
-        case(&slow_series(), &[(240, &[]), (256, &[alerts::ANOMALOUS_LATENCY])]),
+        case(&slow_series(), &[(1560, &[]), (1576, &[alerts::ANOMALOUS_LATENCY])]),
     ]);
 }
 

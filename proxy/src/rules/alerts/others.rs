@@ -23,8 +23,12 @@ const BY_TARGET: &str = "namespace, pod, job, instance";
 const JOBS: &str = r#"job=~"(.*/)?mcp-tap""#;
 /// Calls within the shortest window without which a percentile says nothing.
 const MIN_CALLS: u32 = 20;
-/// Samples without which a band says nothing: two hours of calls with an evaluation every minute.
-const MIN_SAMPLES: u32 = 120;
+/// Time with calls without which a band says nothing: the hours of a day differ.
+const MIN_BAND: Duration = Duration::from_secs(24 * 60 * 60);
+/// Samples that are enough in a trial, where nobody waits for a day.
+const TRIAL_SAMPLES: u128 = 120;
+/// Answers that could not be judged within the hour below which nobody needs to know.
+const MIN_UNCHECKED: u32 = 20;
 /// Repeated calls that are a loop, if they are most of the calls.
 const MIN_REPEATED: u32 = 20;
 
@@ -35,10 +39,11 @@ pub(in crate::rules) fn anomalies(shape: &Shape<'_>) -> Vec<Rule> {
     let latency = series::tool_latency(shape.base);
     let mean = series::tool_latency_mean(week);
     let expr = format!(
-        "{latency} > {mean} + 3 * {}\nand\n{latency} > 1.5 * {mean}\nand\n{} >= {MIN_CALLS}\nand\n{} >= {MIN_SAMPLES}",
+        "{latency} > {mean} + 3 * {}\nand\n{latency} > 1.5 * {mean}\nand\n{} >= {MIN_CALLS}\nand\n{} >= {}",
         series::tool_latency_deviation(week),
         series::tool_calls(shape.base),
-        series::tool_latency_samples(week)
+        series::tool_latency_samples(week),
+        min_samples(shape)
     );
     vec![
         Draft {
@@ -58,6 +63,14 @@ pub(in crate::rules) fn anomalies(shape: &Shape<'_>) -> Vec<Rule> {
         }
         .finish(shape.settings),
     ]
+}
+
+/// The samples of [`MIN_BAND`], one for each evaluation.
+fn min_samples(shape: &Shape<'_>) -> u128 {
+    if shape.plan.trial {
+        return TRIAL_SAMPLES;
+    }
+    (MIN_BAND.as_millis() / shape.settings.interval.as_millis().max(1)).max(1)
 }
 
 /// Definitions that change, and agents that turn in circles.
@@ -215,21 +228,21 @@ fn spans(shape: &Shape<'_>) -> Rule {
     )
 }
 
-/// Compared with the answers that were judged: both are of those that sampling chose. Results of tasks are never seen and
+/// Compared with the answers that were judged, and if they are more than a few: both are of those that sampling chose. Results of tasks are never seen and
 /// what waits at the end is never judged, so nobody can do anything about them.
 fn unchecked(shape: &Shape<'_>) -> Rule {
     let range = text(shape.minutes(60));
     let of_quality = shape.plan.objectives.iter().filter(|objective| objective.sli == Sli::Quality);
     let names: Vec<_> = of_quality.map(|objective| objective.name.as_str()).collect();
     let nothing_to_do = [Unchecked::Task, Unchecked::Shutdown].map(Unchecked::as_str).join("|");
+    let unchecked = selected(Metric::QualityUnchecked, &format!("{}!~\"{nothing_to_do}\"", label::REASON));
     simple(
         shape,
         (super::QUALITY_UNCHECKED, "info", shape.minutes(15)),
         format!(
-            "sum by ({BY_SERVER}) (rate({}{{{}!~\"{nothing_to_do}\"}}[{range}]))\n>\n\
-             max by ({BY_SERVER}) (sum by ({BY}) (rate({}{{{}=~\"{}\"}}[{range}])))",
-            Metric::QualityUnchecked.name(),
-            label::REASON,
+            "sum by ({BY_SERVER}) (increase({unchecked}[{range}]))\n>\n\
+             max by ({BY_SERVER}) (sum by ({BY}) (increase({}{{{}=~\"{}\"}}[{range}])))\n\
+             and\nsum by ({BY_SERVER}) (increase({unchecked}[{range}])) >= {MIN_UNCHECKED}",
             Metric::SloEvents.name(),
             label::SLO,
             names.join("|")
