@@ -152,6 +152,7 @@ fn durations(settings: &Settings) -> Vec<Panel> {
     )
     .size(8, 9)
     .unit(Unit::Seconds)
+    .logarithmic()
     .exemplars()
     .ask("p95", percentile("0.95", &[]))
     .ask("p50", percentile("0.5", &[]))
@@ -159,6 +160,7 @@ fn durations(settings: &Settings) -> Vec<Panel> {
     let each = Panel::lines("p95 by tool", "A tool whose line leaves its band is slower than it usually is.")
         .size(8, 9)
         .unit(Unit::Seconds)
+        .logarithmic()
         .ask("{{tool_name}}", percentile("0.95", &[label::TOOL]));
     vec![
         lines,

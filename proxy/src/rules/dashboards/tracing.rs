@@ -106,6 +106,7 @@ fn examples(settings: &Settings) -> Vec<Panel> {
     )
     .size(16, 10)
     .unit(Unit::Seconds)
+    .logarithmic()
     .points()
     .exemplars()
     .ask("p99", percentile("0.99"))
