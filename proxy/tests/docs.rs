@@ -30,7 +30,8 @@ const RULES: &str = "deploy/prometheus/mcp-tap.rules.yml";
 const FOREIGN: [&str; 4] =
     ["up", "ALERTS", "prometheus_rule_evaluation_failures_total", "prometheus_notifications_errors_total"];
 /// Labels that scraping and rules add.
-const ADDED_LABELS: [&str; 8] = ["namespace", "pod", "job", "instance", "le", "sli", "alertname", "severity"];
+const ADDED_LABELS: [&str; 9] =
+    ["namespace", "pod", "job", "instance", "le", "sli", "alertname", "severity", "category"];
 
 /// Every alert with its severities, in the order of the rules.
 fn severities() -> BTreeMap<&'static str, Vec<&'static str>> {
