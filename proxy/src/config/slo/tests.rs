@@ -291,10 +291,10 @@ objective very-rough: NOBODY WILL BE PAGED: no page tier can fire at its target;
 slo.runbook_url is not set: links of alerts lead into the repository of mcp-tap, not to a place of yours
 slo.dashboard_url is not set: links of alerts lead into the repository of mcp-tap, not to a place of yours
 "#);
-    let urls = "runbook_url: https://r/{alert}, dashboard_url: https://d/{dashboard}";
+    let urls = r#"runbook_url: "https://r/{alert}", dashboard_url: "https://d/{dashboard}""#;
     let expected = "expected: [{server: payments, namespace: shop}, {server: search}, {server: stock}]";
     for (absence, said) in [(true, 1), (false, 0)] {
-        let config = config(&format!("slo: {{{urls}, absence: {absence}, {expected}}}"));
+        let config = good(&format!("slo: {{{urls}, absence: {absence}, {expected}}}"));
         let remarks: Vec<_> = about_rules(&config.rules).iter().map(ToString::to_string).collect();
         assert_eq!(remarks.len(), said, "{remarks:?}");
         assert!(remarks.iter().all(|remark| remark.contains("of search, stock:")), "{remarks:?}");
