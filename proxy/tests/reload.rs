@@ -160,14 +160,18 @@ async fn without_a_file_a_hangup_is_only_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_file_changes_nothing_until_it_is_repaired() {
     let bench = Bench::start(&objectives(&["first"])).await;
+    let taken = || Scrape::of(bench.tap.admin).sum("mcp_proxy_config_last_reload_successful");
+    assert_eq!(taken(), 1.0);
     bench.write("slo: {period: 1d, windo: 1h}\ncost: {per_call: -1}\n");
     bench.wait_for("failure", 1.0);
+    assert_eq!(taken(), 0.0);
     bench.write("slo: [\n");
     bench.wait_for("failure", 2.0);
     std::fs::remove_file(bench.file()).unwrap();
     bench.wait_for("failure", 3.0);
     bench.write(&objectives(&["first", "second"]));
     bench.wait_for("success", 1.0);
+    assert_eq!(taken(), 1.0);
     let (status, log) = bench.tap.stop();
     assert!(status.success(), "{log}");
     for told in ["slo.period", "slo.windo", "cost.per_call", "cannot be read", "first, second"] {

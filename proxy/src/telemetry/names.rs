@@ -330,6 +330,8 @@ metrics! {
         "Estimated cost of one call in US dollars, mean of the last 5 minutes; absent without a call.";
     ConfigReloads = "mcp_proxy_config_reloads_total", Kind::Counter,
         "Readings of the changed configuration file while running, by result (success, failure).";
+    ConfigTaken = "mcp_proxy_config_last_reload_successful", Kind::Gauge,
+        "Whether the configuration file, as it was read last, is in effect: 1 or 0; absent without a file.";
     StateSaves = "mcp_proxy_state_saves_total", Kind::Counter,
         "Attempts to save the state of error budgets, by result (success, failure).";
     BuildInfo = "mcp_proxy_build_info", Kind::Gauge,

@@ -21,16 +21,19 @@ impl Telemetry {
         self.0.reload_sli(&mut desk.books, plan, prices, now);
     }
 
-    /// Says that the configuration file is watched: from now on its readings are counted, from zero.
+    /// Says that the configuration file is watched: from now on its readings are counted, from zero. What was read at
+    /// start is in effect.
     pub fn watch_config(&self) {
         for result in RESULTS {
             self.registry().counter(Metric::ConfigReloads, &[(label::RESULT, result)]).increment(0);
         }
+        self.registry().gauge(Metric::ConfigTaken, &[]).set(1.0);
     }
 
     /// Counts one reading of the changed configuration file.
     pub fn config_read(&self, taken: bool) {
         let result = RESULTS[usize::from(taken)];
+        self.registry().gauge(Metric::ConfigTaken, &[]).set(f64::from(u8::from(taken)));
         self.registry().counter(Metric::ConfigReloads, &[(label::RESULT, result)]).increment(1);
     }
 }

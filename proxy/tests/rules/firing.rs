@@ -38,7 +38,7 @@ fn wrong_series() -> Vec<(String, &'static str)> {
         (format!(r#"mcp_proxy_spans_dropped_total{{{labels},reason="failed"}}"#), "0x40 7x20"),
         (format!(r#"mcp_proxy_not_inspected_total{{{labels},reason="too_large"}}"#), "0x40 1x20"),
         (format!(r#"mcp_proxy_not_inspected_total{{{labels},reason="encoding"}}"#), "0x60"),
-        (format!(r#"mcp_proxy_config_reloads_total{{{labels},result="failure"}}"#), "0x50 1x10"),
+        (format!(r#"mcp_proxy_config_last_reload_successful{{{labels}}}"#), "1x50 0x10"),
         (format!(r#"mcp_proxy_state_saves_total{{{labels},result="failure"}}"#), "0+1x60"),
         (format!(r#"mcp_proxy_quality_unchecked_total{{{labels},reason="too_large"}}"#), "0+12x60"),
     ]
@@ -53,7 +53,6 @@ fn innocent_series() -> Vec<(String, &'static str)> {
     let metrics = [
         r#"mcp_proxy_tool_definition_changes_total{tool_name="t",part="description",LABELS}"#,
         r#"mcp_proxy_faults_total{tool_name="t",fault="proxy",LABELS}"#,
-        r#"mcp_proxy_config_reloads_total{result="failure",LABELS}"#,
         r#"mcp_proxy_state_saves_total{result="failure",LABELS}"#,
         r#"mcp_proxy_not_inspected_total{reason="encoding",LABELS}"#,
         r#"mcp_proxy_spans_dropped_total{reason="failed",LABELS}"#,
@@ -147,6 +146,21 @@ fn alerts_on_sidecars_tools_and_absence_fire() {
     pass(&[
         case(&wrong_series(), &[(28, &fired)]),
         case(&slow_series(), &[(1560, &[]), (1576, &[alerts::ANOMALOUS_LATENCY])]),
+    ]);
+}
+
+/// Also if the file was broken before the first scrape.
+#[test]
+fn a_configuration_that_is_not_in_effect_is_an_alert_until_it_is_repaired() {
+    let taken = |pod: &str| {
+        format!(r#"mcp_proxy_config_last_reload_successful{{namespace="n",mcp_server="m",pod="{pod}"}}"#)
+    };
+    let series = [(taken("p"), "1x20 0x400 1x100"), (taken("q"), "1x520")];
+    let failed: &[&str] = &[alerts::RELOAD_FAILED];
+    let first_seen = [(taken("p"), "0x20")];
+    pass(&[
+        case(&series, &[(8, &[]), (12, failed), (200, failed), (220, &[])]),
+        case(&first_seen, &[(2, failed)]),
     ]);
 }
 

@@ -183,11 +183,12 @@ fn faults(shape: &Shape<'_>) -> Rule {
     )
 }
 
+/// For as long as the file that was read last is not in effect: a broken file is read once, and stays broken.
 fn reload(shape: &Shape<'_>) -> Rule {
     simple(
         shape,
         (super::RELOAD_FAILED, "ticket", Duration::ZERO),
-        grown(shape, Metric::ConfigReloads, &failure(), 60, BY_SERVER),
+        format!("count by ({BY_SERVER}) ({} == 0)", Metric::ConfigTaken.name()),
         "{{ $labels.mcp_server }}: a changed configuration is not in effect",
         "The changed configuration file has mistakes, which the log of the sidecar names. What was in effect still is.",
     )
