@@ -47,84 +47,62 @@ fn inhibited(address: SocketAddr) -> BTreeMap<String, bool> {
     alerts.iter().filter_map(|alert| Some((case(alert)?, quiet(alert)))).collect()
 }
 
+const FAST: &str = "SLOAvailabilityBurnRateFast";
+const SLOW: &str = "SLOAvailabilityBurnRateSlow";
+const LOW: &str = "McpSloBudgetLow";
+const GONE: &str = "McpSloNoTelemetry";
+const DOWN: &str = "McpTapDown";
+
+/// A case, its alert (name, category, severity, slo, server, cluster), and whether it is kept quiet.
+type Case = (&'static str, [&'static str; 6], bool);
+
+/// What keeps others quiet.
+const SOURCES: &[Case] = &[
+    ("page", [FAST, "burn_rate", "page", "availability", "orders", "east"], false),
+    // A ticket never keeps a page quiet.
+    ("page of absence", [GONE, "absence", "page", "availability", "stock", "east"], false),
+    ("page of absence, sidecar up", [GONE, "absence", "page", "availability", "search", "east"], false),
+    ("exhausted", ["ErrorBudgetExhausted", "budget", "ticket", "availability", "orders", "east"], false),
+    ("down", [DOWN, "health", "ticket", "", "stock", "east"], false),
+    ("down, nothing expected", [DOWN, "health", "ticket", "", "depot", "east"], false),
+];
+
+/// Others; those that are kept quiet last.
+const TARGETS: &[Case] = &[
+    (
+        "ticket of another objective",
+        ["LatencySLOViolation", "burn_rate", "ticket", "latency", "orders", "east"],
+        false,
+    ),
+    ("ticket of another server", [SLOW, "burn_rate", "ticket", "availability", "stock", "east"], false),
+    ("ticket of health", ["McpTapProxyFaults", "health", "ticket", "availability", "orders", "east"], false),
+    ("low, another server", [LOW, "budget", "ticket", "availability", "stock", "east"], false),
+    ("gone, sidecar up", [GONE, "absence", "ticket", "availability", "orders", "east"], false),
+    ("ticket of another cluster", [SLOW, "burn_rate", "ticket", "availability", "orders", "west"], false),
+    ("low, another cluster", [LOW, "budget", "ticket", "availability", "orders", "west"], false),
+    ("gone, another cluster", [GONE, "absence", "ticket", "latency", "search", "west"], false),
+    ("down in another cluster", [GONE, "absence", "ticket", "availability", "depot", "west"], false),
+    ("ticket", [SLOW, "burn_rate", "ticket", "availability", "orders", "east"], true),
+    ("low", [LOW, "budget", "ticket", "availability", "orders", "east"], true),
+    ("gone", [GONE, "absence", "ticket", "availability", "depot", "east"], true),
+    ("gone, another objective", [GONE, "absence", "ticket", "latency", "search", "east"], true),
+];
+
 #[test]
 fn alertmanager_is_quiet_about_what_a_louder_alert_says() {
     let alertmanager = start();
     let address = alertmanager.address;
-    let alert = |case: &str, name: &str, category: &str, severity: &str, slo: &str, server: &str| {
+    let alert = |(case, [name, category, severity, slo, server, cluster], _): &Case| {
         json!({"labels": {"case": case, "alertname": name, "category": category, "severity": severity,
-            "slo": slo, "mcp_server": server, "namespace": "shop", "cluster": "east"}})
+            "slo": slo, "mcp_server": server, "namespace": "shop", "cluster": cluster}})
     };
-    let elsewhere = |mut alert: Value| {
-        alert["labels"]["cluster"] = json!("west");
-        alert
-    };
-    let (fast, slow) = ("SLOAvailabilityBurnRateFast", "SLOAvailabilityBurnRateSlow");
-    let (low, gone) = ("McpSloBudgetLow", "McpSloNoTelemetry");
     // Sources first: when the last target is quiet, all that can inhibit was seen.
-    post(
-        address,
-        &json!([
-            alert("page", fast, "burn_rate", "page", "availability", "orders"),
-            alert("page of absence", gone, "absence", "page", "availability", "stock"),
-            alert("exhausted", "ErrorBudgetExhausted", "budget", "ticket", "availability", "orders"),
-            alert("page of absence, sidecar up", gone, "absence", "page", "availability", "search"),
-            alert("down", "McpTapDown", "health", "ticket", "", "stock"),
-        ]),
-    );
-    post(
-        address,
-        &json!([
-            alert(
-                "ticket of another objective",
-                "LatencySLOViolation",
-                "burn_rate",
-                "ticket",
-                "latency",
-                "orders"
-            ),
-            alert("ticket of another server", slow, "burn_rate", "ticket", "availability", "stock"),
-            alert("ticket of health", "McpTapProxyFaults", "health", "ticket", "availability", "orders"),
-            alert("low, another server", low, "budget", "ticket", "availability", "stock"),
-            alert("gone, sidecar up", gone, "absence", "ticket", "availability", "orders"),
-            elsewhere(alert(
-                "ticket of another cluster",
-                slow,
-                "burn_rate",
-                "ticket",
-                "availability",
-                "orders"
-            )),
-            elsewhere(alert("low, another cluster", low, "budget", "ticket", "availability", "orders")),
-            elsewhere(alert("gone, another cluster", gone, "absence", "ticket", "availability", "stock")),
-            alert("ticket", slow, "burn_rate", "ticket", "availability", "orders"),
-            alert("low", low, "budget", "ticket", "availability", "orders"),
-            alert("gone", gone, "absence", "ticket", "availability", "stock"),
-            alert("gone, another objective", gone, "absence", "ticket", "latency", "search"),
-        ]),
-    );
-    let expected: BTreeMap<String, bool> = [
-        ("page", false),
-        // A ticket never keeps a page quiet.
-        ("page of absence", false),
-        ("page of absence, sidecar up", false),
-        ("exhausted", false),
-        ("down", false),
-        ("ticket of another objective", false),
-        ("ticket of another server", false),
-        ("ticket of health", false),
-        ("low, another server", false),
-        ("gone, sidecar up", false),
-        ("ticket of another cluster", false),
-        ("low, another cluster", false),
-        ("gone, another cluster", false),
-        ("ticket", true),
-        ("low", true),
-        ("gone", true),
-        ("gone, another objective", true),
-    ]
-    .map(|(case, quiet)| (case.to_owned(), quiet))
-    .into();
+    for cases in [SOURCES, TARGETS] {
+        post(address, &cases.iter().map(alert).collect());
+    }
+    let cases = SOURCES.iter().chain(TARGETS);
+    let expected: BTreeMap<String, bool> =
+        cases.map(|(case, _, quiet)| ((*case).to_owned(), *quiet)).collect();
     alertmanager.wait_until("the louder alerts inhibit the others and nothing else", || {
         (inhibited(address) == expected).then_some(())
     });
