@@ -228,6 +228,7 @@ fn every_family_of_the_list_is_in_the_scrape() {
         Metric::QualityFindings,
         Metric::QualityUnchecked,
         Metric::ConfigReloads,
+        Metric::ConfigTaken,
         Metric::StateSaves,
     ];
     for metric in Metric::ALL.iter().filter(|metric| !elsewhere.contains(metric)) {
