@@ -63,6 +63,9 @@ parts: ## Install the third-party servers, clients and tools that the tests use 
 
 .PHONY: pictures
 pictures: parts ## Draw the pictures of deploy/docs/dashboards.md from real traffic (about ten minutes)
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| { echo "chromium is missing: install it (Debian and Ubuntu: apt-get install chromium as root)" >&2; exit 1; }
 	cargo build --profile demo --bin mcp-backend --bin mcp-tap --bin mcp-loadtest
 	$(PARTS)/bin/node proxy/tests/parts/pictures.mjs "$${CARGO_TARGET_DIR:-target}/demo" deploy/docs/pictures
 
