@@ -186,10 +186,10 @@ impl App {
         let state = state.transpose().map_err(RunError::Thread)?;
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
-        let (drain, exchange) = (self.drain.clone(), self.exchange.clone());
+        let exchange = self.exchange.clone();
         let trace = TraceLayer::new(self.trace);
         let worker = move || {
-            let forward = Forward::new(upstream.clone(), connector.clone(), drain.clone());
+            let forward = Forward::new(upstream.clone(), connector.clone());
             let (exchange, inspect, trace) = (exchange.clone(), inspect.clone(), trace.clone());
             move |client| {
                 let inspect = InspectLayer::accepted(exchange.clone(), inspect.clone(), client);

@@ -1,7 +1,7 @@
 //! How the end is announced: one [`Drain`] for the whole process, triggered by SIGTERM or `POST /drain`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
@@ -13,9 +13,7 @@ pub struct Drain(Arc<State>);
 struct State {
     started: AtomicBool,
     cutting: AtomicBool,
-    held: AtomicUsize,
     begin: Arc<Notify>,
-    released: Arc<Notify>,
 }
 
 impl Drain {
@@ -59,36 +57,6 @@ impl Drain {
     pub(super) fn cut(&self) {
         self.0.cutting.store(true, Ordering::SeqCst);
     }
-
-    /// Marks something that lives outside of a served connection (a tunnel) and that a drain waits for.
-    pub(super) fn hold(&self) -> Hold {
-        self.0.held.fetch_add(1, Ordering::SeqCst);
-        Hold(Arc::clone(&self.0))
-    }
-
-    /// Waits until nothing is held.
-    pub(super) async fn released(&self) {
-        loop {
-            let mut released = std::pin::pin!(Arc::clone(&self.0.released).notified_owned());
-            released.as_mut().enable();
-            if self.0.held.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            released.await;
-        }
-    }
-}
-
-/// See [`Drain::hold`]; released when dropped.
-#[derive(Debug)]
-pub(super) struct Hold(Arc<State>);
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if self.0.held.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.released.notify_waiters();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -105,18 +73,5 @@ mod tests {
         waiting.await.unwrap();
         drain.wait().await;
         assert!(drain.started() && !drain.cutting());
-    }
-
-    #[tokio::test]
-    async fn released_waits_for_every_hold() {
-        let drain = Drain::new();
-        let (first, second) = (drain.hold(), drain.hold());
-        let watched = drain.clone();
-        let waiting = tokio::spawn(async move { watched.released().await });
-        drop(first);
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        drop(second);
-        waiting.await.unwrap();
     }
 }

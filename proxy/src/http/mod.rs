@@ -36,15 +36,18 @@
 mod client;
 pub mod drain;
 pub mod forward;
+mod h1;
 pub mod inspect;
-mod relay;
-mod request_body;
 pub mod respond;
 pub mod server;
 pub mod stack;
 pub mod trace;
+mod tunnel;
 
-pub use request_body::RequestBody;
+pub use client::RequestBody;
+pub use h1::error::BodyError;
+pub use h1::spelling::{FromWire, Spelling};
+pub use tunnel::Opener;
 
 /// Most headers of one head. Node takes 2000, most others count bytes only; hyper reserves room for all of them for
 /// the time of parsing (no difference was measured between 256 and 1024).

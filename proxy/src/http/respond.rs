@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::forward::ForwardError;
+use super::{FromWire, Spelling};
 use crate::fault::TransportFailure;
 
 /// Makes [`Respond`].
@@ -111,6 +112,15 @@ pin_project! {
     pub enum RespondBody<R> {
         Server { #[pin] inner: R },
         Own { text: Option<Bytes> },
+    }
+}
+
+impl<R: FromWire> FromWire for RespondBody<R> {
+    fn take_spelling(&mut self) -> Option<Spelling> {
+        match self {
+            Self::Server { inner } => inner.take_spelling(),
+            Self::Own { .. } => None,
+        }
     }
 }
 

@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::Service;
 
-use super::RequestBody;
 use super::client;
 use super::drain::Drain;
+use super::{FromWire, RequestBody};
 use crate::clock;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -96,7 +96,7 @@ impl Server {
         S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
-        R: Body<Data = Bytes> + Send + 'static,
+        R: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
         R::Error: Into<BoxError>,
     {
         let worker = Arc::new(worker);
@@ -164,7 +164,7 @@ where
     S: Service<Request<RequestBody>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
-    R: Body<Data = Bytes> + Send + 'static,
+    R: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
     R::Error: Into<BoxError>,
 {
     let builder = client::Builder::new();
@@ -206,10 +206,7 @@ fn adopt((stream, client): (std::net::TcpStream, SocketAddr)) -> io::Result<(Tcp
 
 /// Waits for what is open, at most for the drain time, then cuts the rest.
 async fn finish(mut connections: JoinSet<()>, drain: &Drain, drain_time: Duration) {
-    let finished = async {
-        while connections.join_next().await.is_some() {}
-        drain.released().await;
-    };
+    let finished = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(drain_time, finished).await.is_err() {
         drain.cut();
         tracing::info!(open = connections.len(), "drain time is over, cutting what is still open");

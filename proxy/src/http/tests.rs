@@ -40,7 +40,7 @@ async fn a_stream_that_is_quiet_for_ten_minutes_goes_on() {
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = proxy.local_addr().unwrap();
     let drain = Drain::new();
-    let forward = Forward::new(settings, connector, drain.clone());
+    let forward = Forward::new(settings, connector);
     tokio::spawn(async move {
         let (stream, _) = proxy.accept().await.unwrap();
         client::serve(

@@ -50,7 +50,7 @@ pub(crate) fn start_holding_proxy(upstream: SocketAddr) -> SocketAddr {
     let connector = Connector::new(&settings).unwrap();
     std::thread::spawn(move || {
         server.run(&drain.clone(), move || {
-            let forward = Forward::new(settings.clone(), connector.clone(), drain.clone());
+            let forward = Forward::new(settings.clone(), connector.clone());
             let exchange = Exchange::new(exchange::Settings::default(), Arc::new(Nobody));
             move |client| {
                 let settings = inspect::Settings { contexts: true, ..inspect::Settings::default() };
@@ -78,7 +78,7 @@ pub(crate) fn start_judging_proxy(
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         server.run(&drain.clone(), move || {
-            let forward = Forward::new(settings.clone(), connector.clone(), drain.clone());
+            let forward = Forward::new(settings.clone(), connector.clone());
             let core = exchange::Settings { keep: Some(Arc::clone(&keep)), ..exchange::Settings::default() };
             let exchange = Exchange::new(core, Arc::new(Teller(tell.clone())));
             move |client| {
@@ -123,7 +123,7 @@ pub(crate) fn start(settings: Settings, workers: usize, drain_time: Duration) ->
     let thread = std::thread::spawn(move || {
         let drain = running.clone();
         server.run(&running, move || {
-            let forward = Forward::new(settings.clone(), connector.clone(), drain.clone());
+            let forward = Forward::new(settings.clone(), connector.clone());
             move |_client| stack(&Identity::new(), &Identity::new(), forward.clone())
         })
     });

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use super::link::LinkError;
 use crate::fault::TransportFailure;
 
 type Source = Box<dyn Error + Send + Sync>;
@@ -33,7 +34,17 @@ impl ForwardError {
         Self::new(classify_connect(&error), error)
     }
 
-    /// A failure of an exchange on an open connection.
+    /// A failure of an exchange on an open connection of HTTP/1.
+    pub(super) fn link(error: LinkError) -> Self {
+        match error {
+            LinkError::Client(source) => Self { failure: TransportFailure::Reset, client: true, source },
+            LinkError::Io(error) => Self::new(TransportFailure::Reset, error),
+            LinkError::Closed => Self::new(TransportFailure::Reset, "the connection was closed"),
+            LinkError::Head(error) => Self::new(TransportFailure::Protocol, error),
+        }
+    }
+
+    /// A failure of an exchange on an open connection of HTTP/2.
     pub(super) fn exchange(error: hyper::Error) -> Self {
         let failure = if error.is_timeout() {
             TransportFailure::Timeout

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -35,13 +32,6 @@ pub(super) fn strip(headers: &mut HeaderMap, keep: Keep) {
         }
     } else {
         rebuild(headers, ends);
-    }
-}
-
-/// A message must not frame its body twice; where it does, `Transfer-Encoding` counts (RFC 9112 §6.3).
-pub(super) fn settle_framing(headers: &mut HeaderMap) {
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        rebuild(headers, |name| name == CONTENT_LENGTH);
     }
 }
 
@@ -85,6 +75,11 @@ pub(super) fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
         let seconds = value.trim().parse().ok()?;
         name.trim().eq_ignore_ascii_case("timeout").then(|| Duration::from_secs(seconds))
     })
+}
+
+/// Whether `Connection` says that this message is the last one.
+pub(super) fn closes(headers: &HeaderMap) -> bool {
+    tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("close"))
 }
 
 fn is_hop(name: &HeaderName, keep: Keep) -> bool {
@@ -281,12 +276,5 @@ mod tests {
         let mut headers = parse("a: 1|cookie: x=1|b: 2|cookie: y=2");
         for_http1(&mut headers, Some("server:1"));
         assert_eq!(print(&headers), "host: server:1|a: 1|cookie: x=1; y=2|b: 2");
-    }
-
-    #[test]
-    fn a_body_framed_twice_is_framed_once() {
-        let mut headers = parse("content-length: 3|a: 1|transfer-encoding: chunked");
-        settle_framing(&mut headers);
-        assert_eq!(print(&headers), "a: 1|transfer-encoding: chunked");
     }
 }

@@ -1,150 +1,221 @@
-//! One HTTP/1 connection to the server, driven by the exchange that uses it: no task of its own.
+//! One HTTP/1 connection to the server. It is driven by the exchange that uses it: no task of its own.
 //!
 //! So dropping the exchange closes the connection at once, and a response costs no wake-up between tasks.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, StatusCode, response};
 use http_body::Body;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{Builder, Connection, Parts, SendRequest};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
+use super::BoxError;
 use super::connect::{Connector, UpstreamIo};
 use super::error::ForwardError;
-use super::request::OutgoingBody;
-use crate::http::MAX_HEADERS;
-use crate::http::relay::Relay;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Http1<B> = Connection<TokioIo<UpstreamIo>, OutgoingBody<B>>;
+use super::request::{Continue, OutgoingBody};
+use crate::http::h1::encoder;
+use crate::http::h1::error::HeadError;
+use crate::http::h1::head::{self, Progress};
+use crate::http::h1::input::Input;
+use crate::http::h1::output::Output;
+use crate::http::h1::spelling::{FromWire, Spelling};
+use crate::http::h1::transfer::{Failed, Transfer};
 
 /// See the module.
-pub(super) struct Link<B: Body<Data = Bytes> + 'static> {
-    sender: SendRequest<OutgoingBody<B>>,
-    /// `None` once it is over and nothing more can come from it.
-    connection: Option<Http1<B>>,
-    /// The connection's future is over and must not be polled again.
-    finished: bool,
-    /// It can carry another request, as far as the last response told.
-    pub(super) reusable: bool,
+pub(super) struct Link {
+    io: UpstreamIo,
+    input: Input,
     /// After how long the server said it closes an idle connection.
     pub(super) keep_alive: Option<Duration>,
-    pub(super) relay: Arc<Relay>,
-    waker: Waker,
 }
 
-impl<B> Link<B>
+/// A request on its way out, with what its answer depends on.
+pub(super) struct Upload<B> {
+    transfer: Transfer<OutgoingBody<B>>,
+    pub(super) method: Method,
+    /// Waits for the server's word.
+    continued: Option<Continue>,
+    done: bool,
+}
+
+/// Why an exchange has no response.
+pub(super) enum LinkError {
+    /// The request's own body broke or ended early.
+    Client(BoxError),
+    /// The connection broke.
+    Io(io::Error),
+    /// The connection ended.
+    Closed,
+    /// What came is no response.
+    Head(HeadError),
+}
+
+impl<B> Upload<B>
 where
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + FromWire + Unpin,
     B::Error: Into<BoxError>,
 {
-    pub(super) async fn open(connector: &Connector) -> Result<Box<Self>, ForwardError> {
-        let io = TokioIo::new(connector.connect().await?);
-        let (sender, connection) = Builder::new()
-            .preserve_header_case(true)
-            .max_headers(MAX_HEADERS)
-            .handshake(io)
-            .await
-            .map_err(ForwardError::exchange)?;
-        let relay = Arc::new(Relay::default());
-        let waker = Waker::from(Arc::clone(&relay));
-        Ok(Box::new(Self {
-            sender,
-            connection: Some(connection),
-            finished: false,
-            reusable: true,
-            keep_alive: None,
-            relay,
-            waker,
-        }))
+    pub(super) fn new(request: Request<OutgoingBody<B>>, continued: Option<Continue>) -> Self {
+        let (parts, mut body) = request.into_parts();
+        let mut output = Output::default();
+        let spelling = body.take_spelling();
+        let encoder = encoder::request(&parts, spelling.as_ref(), &body.size_hint(), output.buffer());
+        Self { transfer: Transfer::new(output, encoder, body), method: parts.method, continued, done: false }
     }
 
-    /// Moves the connection and what depends on it, until that has something or all wait.
-    pub(super) fn drive<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut dependent: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.relay.enter(cx.waker());
-        let mut inner = Context::from_waker(&self.waker);
-        let outcome = loop {
-            // Its error, if any, reaches the dependent.
-            if let Some(connection) = &mut self.connection
-                && !self.finished
-            {
-                self.finished = Pin::new(connection).poll(&mut inner).is_ready();
-            }
-            let outcome = dependent(&mut inner);
-            if outcome.is_ready() {
-                // Whoever got something asks again, and then the connection moves as well: what was noted is void.
-                self.relay.take_woken();
-                break outcome;
-            }
-            if self.finished && self.connection.take().is_some() {
-                // Only with the connection do its channels close, and a request that was not written comes back.
-                continue;
-            }
-            if !self.relay.take_woken() {
-                break outcome;
-            }
-        };
-        self.relay.leave();
-        outcome
+    /// Whether a byte of it was written.
+    pub(super) const fn begun(&self) -> bool {
+        self.transfer.begun()
     }
 
-    /// Sends the request; on failure gives it back if not a byte of it was written.
-    pub(super) async fn exchange(
-        &mut self,
-        mut request: Request<OutgoingBody<B>>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<OutgoingBody<B>>>> {
-        request.body_mut().sent_on(&self.relay);
-        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
-        poll_fn(|cx| self.drive(cx, |inner| answer.as_mut().poll(inner))).await
+    /// Whether all of it was written.
+    pub(super) const fn is_done(&self) -> bool {
+        self.done
     }
 
-    /// Whether the last exchange is over on the wire in both directions and the connection waits for another.
-    pub(super) fn is_idle(&self) -> bool {
-        !self.finished && self.reusable && self.sender.is_ready()
-    }
-
-    /// Lets the connection run on as a task: the server answered before it had the whole request, so now both
-    /// directions must move on their own. It ends when both are over, or when told.
-    pub(super) fn detach(self) -> Detached {
-        let connection = self.connection.filter(|_| !self.finished);
-        let task = tokio::spawn(async move {
-            if let Some(connection) = connection {
-                // Its error reaches the bodies.
-                let _ended = connection.await;
-            }
-        });
-        Detached { task }
-    }
-
-    /// After `101 Switching Protocols`: waits until HTTP is over and takes the socket and what was read too much.
-    pub(super) async fn into_io(self) -> Option<(UpstreamIo, Bytes)> {
-        let mut connection = self.connection?;
-        if !self.finished {
-            poll_fn(|cx| Pin::new(&mut connection).poll(cx)).await.ok()?;
+    /// See [`OutgoingBody::read_on`].
+    pub(super) async fn read_on(&mut self) {
+        if let Some(body) = self.transfer.body() {
+            body.read_on().await;
         }
-        let Parts { io, read_buf, .. } = connection.into_parts();
-        Some((io.into_inner(), read_buf))
+    }
+
+    fn poll<I: AsyncWrite + Unpin>(&mut self, io: &mut I, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        if self.done {
+            return Ok(());
+        }
+        match self.transfer.poll(io, cx) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(Ok(())) => {
+                self.done = true;
+                Ok(())
+            }
+            Poll::Ready(Err(Failed::Io(error))) => Err(LinkError::Io(error)),
+            Poll::Ready(Err(Failed::Body(error))) => Err(LinkError::Client(error)),
+            Poll::Ready(Err(Failed::TooShort)) => {
+                Err(LinkError::Client("the body is shorter than its stated length".into()))
+            }
+        }
     }
 }
 
-/// A connection that runs as a task.
+impl Link {
+    pub(super) async fn open(connector: &Connector) -> Result<Self, ForwardError> {
+        Ok(Self { io: connector.connect().await?, input: Input::default(), keep_alive: None })
+    }
+
+    /// Whether the connection still waits for a request, as far as is known here.
+    pub(super) async fn is_alive(&mut self) -> bool {
+        // It has nothing to say before it is asked: whatever can be read is its end, or nothing that can be used.
+        poll_fn(|cx| Poll::Ready(self.input.poll_read(&mut self.io, 0, cx).is_pending())).await
+    }
+
+    /// Sends a request and waits for the head of its response. The request may still be going out by then.
+    pub(super) async fn exchange<B>(
+        &mut self,
+        upload: &mut Upload<B>,
+    ) -> Result<(response::Parts, Spelling), LinkError>
+    where
+        B: Body<Data = Bytes> + FromWire + Unpin,
+        B::Error: Into<BoxError>,
+    {
+        let Self { io, input, .. } = self;
+        let mut progress = Progress::default();
+        poll_fn(|cx| {
+            let broken = match upload.poll(io, cx) {
+                // A server that does not want to read on may have said why.
+                Err(LinkError::Io(error)) => Some(error),
+                sent => sent.map(|()| None)?,
+            };
+            match poll_head(io, input, &mut progress, upload.continued.as_ref(), cx) {
+                Poll::Pending => broken.map_or(Poll::Pending, |error| Poll::Ready(Err(LinkError::Io(error)))),
+                head => head,
+            }
+        })
+        .await
+    }
+
+    /// Whether nothing was sent that nobody asked for.
+    pub(super) fn is_clean(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    /// The socket and what was read too much.
+    pub(super) fn into_parts(self) -> (UpstreamIo, Input) {
+        (self.io, self.input)
+    }
+
+    /// The same, put together again.
+    pub(super) const fn from_parts(io: UpstreamIo, input: Input, keep_alive: Option<Duration>) -> Self {
+        Self { io, input, keep_alive }
+    }
+}
+
+/// The head of the final response.
+fn poll_head<I: AsyncRead + Unpin>(
+    io: &mut I,
+    input: &mut Input,
+    progress: &mut Progress,
+    continued: Option<&Continue>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(response::Parts, Spelling), LinkError>> {
+    loop {
+        match head::response(input, progress).map_err(LinkError::Head)? {
+            Some((parts, _)) if parts.status == StatusCode::CONTINUE => {
+                if let Some(continued) = continued {
+                    continued.open();
+                }
+                continue;
+            }
+            // Others would need a way through the stack, and no client of MCP knows one.
+            Some((parts, _)) if is_interim(parts.status) => continue,
+            Some(head) => return Poll::Ready(Ok(head)),
+            None => {}
+        }
+        match input.poll_read(io, 0, cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(LinkError::Closed)),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(LinkError::Io(error))),
+        }
+    }
+}
+
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// The rest of a request that goes out while its response already comes in, as a task: both directions must move on
+/// their own. It ends when the request is out, or when it is dropped before the response has ended.
 pub(super) struct Detached {
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Detached {
-    /// Breaks the exchange off.
+    /// Takes the writing side of the connection.
+    pub(super) fn start<B>(io: UpstreamIo, mut upload: Upload<B>) -> (ReadHalf<UpstreamIo>, Self)
+    where
+        B: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (read, mut write): (_, WriteHalf<UpstreamIo>) = tokio::io::split(io);
+        let task = tokio::spawn(async move {
+            let sent = poll_fn(|cx| match upload.poll(&mut write, cx) {
+                Ok(()) if !upload.done => Poll::Pending,
+                sent => Poll::Ready(sent),
+            });
+            if sent.await.is_err() {
+                // The server sees that no more comes.
+                let _gone = tokio::io::AsyncWriteExt::shutdown(&mut write).await;
+            }
+        });
+        (read, Self { task })
+    }
+
+    /// Breaks the request off.
     pub(super) fn cut(&self) {
         self.task.abort();
     }

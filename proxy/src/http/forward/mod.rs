@@ -12,7 +12,6 @@ mod pool;
 mod request;
 mod response;
 mod target;
-mod upgrade;
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -21,10 +20,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::response::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 use tower::Service;
 
 pub use connect::Connector;
@@ -34,12 +32,15 @@ pub(in crate::http) use headers::{keep_named, remove as remove_header};
 pub use request::OutgoingBody;
 pub use response::ResponseBody;
 
+use super::h1::decoder::Decoder;
+use super::h1::framing::{self, Framing};
+use super::h1::spelling::{FromWire, Spelling};
 use crate::clock;
 use crate::fault::TransportFailure;
-use crate::http::drain::Drain;
 use headers::Keep;
-use link::Link;
+use link::{Detached, Link, LinkError, Upload};
 use pool::Pool;
+use response::After;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -113,17 +114,16 @@ impl Settings {
 }
 
 /// The service. One per worker; its clones share the worker's connections.
-pub struct Forward<B: Body<Data = Bytes> + 'static>(Arc<Shared<B>>);
+pub struct Forward<B>(Arc<Shared<B>>);
 
-struct Shared<B: Body<Data = Bytes> + 'static> {
+struct Shared<B> {
     settings: Settings,
     connector: Connector,
-    drain: Drain,
-    idle: Arc<Pool<Box<Link<B>>>>,
+    idle: Arc<Pool<Link>>,
     http2: http2::Connections<B>,
 }
 
-impl<B: Body<Data = Bytes> + 'static> Clone for Forward<B> {
+impl<B> Clone for Forward<B> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -131,11 +131,11 @@ impl<B: Body<Data = Bytes> + 'static> Clone for Forward<B> {
 
 impl<B> Forward<B>
 where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     /// A service with no connections yet. Must be called within the runtime that will use it.
-    pub fn new(settings: Settings, connector: Connector, drain: Drain) -> Self {
+    pub fn new(settings: Settings, connector: Connector) -> Self {
         let idle = Arc::new(Pool::new(settings.max_idle, settings.idle_timeout));
         let swept = Arc::downgrade(&idle);
         tokio::spawn(async move {
@@ -146,22 +146,21 @@ where
                 idle.sweep(clock::now());
             }
         });
-        Self(Arc::new(Shared { settings, connector, drain, idle, http2: http2::Connections::default() }))
+        Self(Arc::new(Shared { settings, connector, idle, http2: http2::Connections::default() }))
     }
 }
 
 /// The future of [`Forward`].
-pub type ResponseFuture<B> =
-    Pin<Box<dyn Future<Output = Result<Response<ResponseBody<B>>, ForwardError>> + Send>>;
+pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ForwardError>> + Send>>;
 
 impl<B> Service<Request<B>> for Forward<B>
 where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<ResponseBody>;
     type Error = ForwardError;
-    type Future = ResponseFuture<B>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ForwardError>> {
         Poll::Ready(Ok(()))
@@ -180,9 +179,9 @@ where
 async fn send_http1<B>(
     shared: Arc<Shared<B>>,
     mut request: Request<OutgoingBody<B>>,
-) -> Result<Response<ResponseBody<B>>, ForwardError>
+) -> Result<Response<ResponseBody>, ForwardError>
 where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     let from_http2 = request.version() == Version::HTTP_2;
@@ -191,35 +190,37 @@ where
     if from_http2 {
         target::http2_to_http1(&mut request);
     }
-    let client = upgrading.then(|| hyper::upgrade::on(&mut request));
-    let held_back = request::hold_for_continue(&mut request);
-    // Pinned here: as an argument it would be copied with the request in it, once into each future around it.
-    let exchange = std::pin::pin!(exchange(&shared, request));
-    let (mut link, response) = limit(shared.settings.response_timeout, exchange).await?;
-    drop(held_back);
+    let tunnel = if upgrading { request.body_mut().take_tunnel() } else { None };
+    let continued = request::hold_for_continue(&mut request);
+    let mut upload = Upload::new(request, continued);
+    let (mut link, (mut parts, spelling)) =
+        limit(shared.settings.response_timeout, exchange(&shared, &mut upload)).await?;
 
-    link.reusable = response.version() == Version::HTTP_11;
-    link.keep_alive = headers::keep_alive_timeout(response.headers());
-    let (mut parts, body) = response.into_parts();
+    let framing = framing::of_response(&upload.method, parts.status, parts.version, &mut parts.headers)
+        .map_err(|error| ForwardError::link(LinkError::Head(error)))?;
+    let reusable = parts.version == Version::HTTP_11 && !headers::closes(&parts.headers);
+    link.keep_alive = headers::keep_alive_timeout(&parts.headers);
     parts.version = Version::HTTP_11;
     let upgraded = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-    if upgraded && client.is_none() {
-        return Err(ForwardError::new(TransportFailure::Protocol, "101 without a request to switch"));
-    }
     // 426 says by `Upgrade` what the client should have asked for.
     let speaks_of_upgrade = upgraded || parts.status == StatusCode::UPGRADE_REQUIRED;
     headers::strip(&mut parts.headers, Keep { framing: true, upgrade: speaks_of_upgrade && !from_http2 });
-    headers::settle_framing(&mut parts.headers);
-    let body = match client {
-        Some(client) if upgraded => {
-            upgrade::spawn(client, link, shared.drain.hold());
-            ResponseBody::over_nothing()
-        }
-        _ if parts.status == StatusCode::NOT_MODIFIED && parts.headers.contains_key(CONTENT_LENGTH) => {
-            response::release(link, &shared.idle);
-            ResponseBody::head_only()
-        }
-        _ => ResponseBody::over(body, link, &shared.idle),
+    let decoder = Decoder::new(framing);
+    let body = if upgraded {
+        let Some(tunnel) = tunnel.filter(|_| upload.is_done()) else {
+            return Err(ForwardError::new(TransportFailure::Protocol, "101 without a request to switch"));
+        };
+        let (io, mut input) = link.into_parts();
+        tunnel.open(io, input.buffer().split().freeze());
+        ResponseBody::empty(Some(spelling))
+    } else if upload.is_done() {
+        let pool = (reusable && framing != Framing::Close).then(|| Arc::clone(&shared.idle));
+        let after = After { pool, keep_alive: link.keep_alive };
+        ResponseBody::over(decoder, link, after, spelling)
+    } else {
+        let (io, input) = link.into_parts();
+        let (io, upload) = Detached::start(io, upload);
+        ResponseBody::over_half(decoder, input, io, upload, spelling)
     };
     Ok(Response::from_parts(parts, body))
 }
@@ -227,48 +228,44 @@ where
 /// Sends the request on the connection used last, or on a new one.
 async fn exchange<B>(
     shared: &Shared<B>,
-    mut request: Request<OutgoingBody<B>>,
-) -> Result<(Box<Link<B>>, Response<Incoming>), ForwardError>
+    upload: &mut Upload<B>,
+) -> Result<(Link, (Parts, Spelling)), ForwardError>
 where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     while let Some(mut link) = shared.idle.take(clock::now()) {
-        match link.exchange(request).await {
-            Ok(response) => return Ok((link, response)),
+        if !link.is_alive().await {
+            continue;
+        }
+        match link.exchange(upload).await {
+            Ok(head) => return Ok((link, head)),
             // The server closed it while it was idle. Not a byte was written: nothing is repeated.
-            Err(mut failed) => match failed.take_message() {
-                Some(unsent) => request = unsent,
-                None => return Err(ForwardError::exchange(failed.into_error())),
-            },
+            Err(LinkError::Io(_) | LinkError::Closed) if !upload.begun() => {}
+            Err(error) => return Err(ForwardError::link(error)),
         }
     }
     // Boxed is what is rare, so that the future of every other request stays small.
-    let opening = Box::pin(limit(shared.settings.connect_timeout, Link::open(&shared.connector)));
-    let mut link = match opening.await {
+    let mut link = match Box::pin(limit(shared.settings.connect_timeout, Link::open(&shared.connector))).await
+    {
         Ok(link) => link,
         Err(error) => {
-            Box::pin(request::read_on(request)).await;
+            Box::pin(upload.read_on()).await;
             return Err(error);
         }
     };
-    match link.exchange(request).await {
-        Ok(response) => Ok((link, response)),
-        Err(mut failed) => {
-            if let Some(unsent) = failed.take_message() {
-                Box::pin(request::read_on(unsent)).await;
-            }
-            Err(ForwardError::exchange(failed.into_error()))
-        }
+    match link.exchange(upload).await {
+        Ok(head) => Ok((link, head)),
+        Err(error) => Err(ForwardError::link(error)),
     }
 }
 
 async fn send_http2<B>(
     shared: Arc<Shared<B>>,
     mut request: Request<OutgoingBody<B>>,
-) -> Result<Response<ResponseBody<B>>, ForwardError>
+) -> Result<Response<ResponseBody>, ForwardError>
 where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + FromWire + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     headers::strip(request.headers_mut(), Keep { framing: false, upgrade: false });
@@ -277,7 +274,7 @@ where
     let (sender, guard) = match connecting.await {
         Ok(stream) => stream,
         Err(error) => {
-            request::read_on(request).await;
+            request.into_body().read_on().await;
             return Err(error);
         }
     };

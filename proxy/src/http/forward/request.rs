@@ -1,20 +1,21 @@
-//! The request body on its way to the server: may have to wait for `100 Continue`, and tells when it is over.
+//! The request body on its way to the server: may have to wait for `100 Continue`.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::EXPECT;
-use http::{Request, StatusCode, Version};
+use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use crate::http::relay::Relay;
+use crate::http::h1::spelling::{FromWire, Spelling};
+use crate::http::tunnel::Opener;
 
 /// How long a client that asked for `100 Continue` may be left without an answer. A server that does not know the
 /// expectation stays silent until it sees the body; clients themselves give up waiting after about this time.
@@ -30,11 +31,10 @@ pin_project! {
         #[pin]
         inner: B,
         gate: Option<Gate>,
-        upload: Option<Upload>,
     }
 }
 
-/// Keeps the body unread, so that hyper does not yet tell the client to go on.
+/// Keeps the body unread, so that the client is not told yet to go on.
 struct Gate {
     opened: oneshot::Receiver<()>,
     waited: Pin<Box<Sleep>>,
@@ -50,56 +50,48 @@ impl Gate {
     }
 }
 
-/// Says on the relay of the connection that the body is still to be sent; hyper drops the body once it was.
-struct Upload(Arc<Relay>);
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        self.0.set_uploading(false);
-    }
-}
-
 impl<B> OutgoingBody<B> {
-    pub(super) fn new(inner: B) -> Self {
-        Self { inner, gate: None, upload: None }
-    }
-
-    /// Names the connection that takes the body.
-    pub(super) fn sent_on(&mut self, relay: &Arc<Relay>) {
-        self.upload = None;
-        relay.set_uploading(true);
-        self.upload = Some(Upload(Arc::clone(relay)));
+    pub(super) const fn new(inner: B) -> Self {
+        Self { inner, gate: None }
     }
 }
 
-/// Reads a request that has nowhere to go, as a server would that refuses it: the layers above see what it asked for,
-/// and the client is not reset while it still sends. One that waits for `100 Continue` is not told to go on.
-pub(super) async fn read_on<B>(request: Request<OutgoingBody<B>>)
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let mut body = request.into_body();
-    if body.gate.is_some() {
-        return;
-    }
-    let reading = async {
-        let mut left = READ_ON_SIZE;
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                break;
-            }
+impl<B: Body<Data = Bytes> + Unpin> OutgoingBody<B> {
+    /// Reads a request that has nowhere to go, as a server would that refuses it: the layers above see what it asked for,
+    /// and the client is not reset while it still sends. One that waits for `100 Continue` is not told to go on.
+    pub(super) async fn read_on(&mut self) {
+        if self.gate.is_some() {
+            return;
         }
-    };
-    // What has not come by then is not waited for.
-    tokio::time::timeout(READ_ON_TIME, reading).await.ok();
+        let reading = async {
+            let mut left = READ_ON_SIZE;
+            while let Some(Ok(frame)) = self.frame().await {
+                left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // What has not come by then is not waited for.
+        tokio::time::timeout(READ_ON_TIME, reading).await.ok();
+    }
+}
+
+impl<B: FromWire> FromWire for OutgoingBody<B> {
+    fn take_spelling(&mut self) -> Option<Spelling> {
+        self.inner.take_spelling()
+    }
+
+    fn take_tunnel(&mut self) -> Option<Opener> {
+        self.inner.take_tunnel()
+    }
 }
 
 /// Opens the gate when dropped or told.
-pub(super) struct Continue(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+pub(super) struct Continue(Mutex<Option<oneshot::Sender<()>>>);
 
 impl Continue {
-    fn open(&self) {
+    pub(super) fn open(&self) {
         if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _gone = sender.send(());
         }
@@ -123,15 +115,8 @@ pub(super) fn hold_for_continue<B>(request: &mut Request<OutgoingBody<B>>) -> Op
         return None;
     }
     let (sender, opened) = oneshot::channel();
-    let sender = Arc::new(Mutex::new(Some(sender)));
-    let on_continue = Continue(Arc::clone(&sender));
-    hyper::ext::on_informational(request, move |response| {
-        if response.status() == StatusCode::CONTINUE {
-            on_continue.open();
-        }
-    });
     request.body_mut().gate = Some(Gate { opened, waited: Box::pin(tokio::time::sleep(CONTINUE_WAIT)) });
-    Some(Continue(sender))
+    Some(Continue(Mutex::new(Some(sender))))
 }
 
 impl<B: Body<Data = Bytes>> Body for OutgoingBody<B> {

@@ -1,39 +1,35 @@
 //! The response body on its way from the server.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::io::ReadHalf;
 
+use super::connect::UpstreamIo;
 use super::link::{Detached, Link};
 use super::pool::Pool;
 use crate::clock;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Next = Option<Result<Frame<Bytes>, hyper::Error>>;
-
-/// Frames that have already arrived are merged up to this size, since each frame costs a write to the client. Nothing
-/// ever waits for another frame.
-const MERGE: usize = 16 * 1024;
+use crate::http::h1::decoder::{Decoder, Piece};
+use crate::http::h1::error::BodyError;
+use crate::http::h1::input::Input;
+use crate::http::h1::spelling::{FromWire, Spelling};
 
 /// A response body. Dropped before its end it closes the connection to the server (HTTP/2: resets the stream).
-pub struct ResponseBody<B: Body<Data = Bytes> + 'static>(Kind<B>);
+pub struct ResponseBody {
+    kind: Kind,
+    spelling: Option<Spelling>,
+}
 
-enum Kind<B: Body<Data = Bytes> + 'static> {
+enum Kind {
     Empty,
-    /// No body, though the head states the length that another request's answer would have (304).
-    HeadOnly,
-    /// HTTP/1: the body moves its connection itself.
-    Driven(Box<Driven<B>>),
-    /// HTTP/1: the connection is a task, since the request is not all sent yet.
-    Detached {
-        body: Incoming,
-        connection: Detached,
-        ended: bool,
-    },
+    /// HTTP/1: the body reads from its connection itself.
+    Driven(Box<Driven>),
     /// HTTP/2: the connection is shared.
     Shared {
         body: Incoming,
@@ -44,201 +40,190 @@ enum Kind<B: Body<Data = Bytes> + 'static> {
 /// Held as long as a stream of a shared connection is in use.
 pub(super) type StreamGuard = Box<dyn std::any::Any + Send + Sync>;
 
-struct Driven<B: Body<Data = Bytes> + 'static> {
-    body: Incoming,
-    /// `None` once the body is over and the connection back in the pool or closed.
-    link: Option<Box<Link<B>>>,
-    pool: Arc<Pool<Box<Link<B>>>>,
-    /// What arrived after the frame that was given last and could not be merged with it.
-    stash: Option<Next>,
-    ended: bool,
+/// A body of HTTP/1 that is not over.
+struct Driven {
+    decoder: Decoder,
+    input: Input,
+    source: Source,
 }
 
-impl<B> ResponseBody<B>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    pub(super) fn over_nothing() -> Self {
-        Self(Kind::Empty)
-    }
+/// Where its bytes come from.
+enum Source {
+    /// A connection of its own.
+    Own { io: UpstreamIo, after: After },
+    /// One on which the request still goes out.
+    Half { io: ReadHalf<UpstreamIo>, upload: Detached },
+    /// None any more: it broke, or was given back.
+    Gone,
+}
 
-    pub(super) fn head_only() -> Self {
-        Self(Kind::HeadOnly)
-    }
+/// What becomes of the connection behind the body.
+pub(super) struct After {
+    /// Where it goes if it can carry another exchange; `None` if it cannot.
+    pub(super) pool: Option<Arc<Pool<Link>>>,
+    /// After how long the server said it closes it.
+    pub(super) keep_alive: Option<Duration>,
+}
 
-    /// A body that comes over `link`, which then goes back to `pool`.
-    pub(super) fn over(body: Incoming, link: Box<Link<B>>, pool: &Arc<Pool<Box<Link<B>>>>) -> Self {
-        let over = body.is_end_stream();
-        Self(match (over, link.relay.uploading()) {
-            (_, true) => Kind::Detached { body, connection: link.detach(), ended: over },
-            (true, false) => {
-                release(link, pool);
-                Kind::Empty
-            }
-            (false, false) => Kind::Driven(Box::new(Driven {
-                body,
-                link: Some(link),
-                pool: Arc::clone(pool),
-                stash: None,
-                ended: false,
-            })),
-        })
-    }
-
-    pub(super) fn shared(body: Incoming, stream: StreamGuard) -> Self {
-        Self(Kind::Shared { body, _stream: stream })
+impl After {
+    fn release(self, io: UpstreamIo, input: Input) {
+        if let Some(pool) = self.pool {
+            release(Link::from_parts(io, input, self.keep_alive), &pool);
+        }
     }
 }
 
-/// Gives the connection back if it can carry another exchange, else closes it.
-pub(super) fn release<B>(link: Box<Link<B>>, pool: &Pool<Box<Link<B>>>)
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    if link.is_idle() {
-        link.relay.forget();
+/// Gives a connection back whose exchange is over in both directions.
+pub(super) fn release(link: Link, pool: &Pool<Link>) {
+    // What came unasked is nobody's answer, and neither is what follows.
+    if link.is_clean() {
         let keep_alive = link.keep_alive;
         pool.put(link, keep_alive, clock::now());
     }
 }
 
-impl<B> Driven<B>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let first = match self.stash.take() {
-            Some(next) => next,
-            None => match self.poll_link(cx) {
-                Poll::Ready(next) => next,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        let Some(Ok(frame)) = first else { return Poll::Ready(self.end(first)) };
-        let data = match frame.into_data() {
-            Ok(data) => data,
-            Err(trailers) => return Poll::Ready(self.end(Some(Ok(trailers)))),
-        };
-        if self.body.is_end_stream() && self.stash.is_none() {
-            return Poll::Ready(self.end(Some(Ok(Frame::data(data)))));
-        }
-        let data = if data.len() < MERGE { self.merge(data, cx) } else { data };
-        Poll::Ready(Some(Ok(Frame::data(data))))
+impl ResponseBody {
+    pub(super) const fn empty(spelling: Option<Spelling>) -> Self {
+        Self { kind: Kind::Empty, spelling }
     }
 
-    /// Adds what is already here; the first that is something else or too large waits in the stash.
-    fn merge(&mut self, first: Bytes, cx: &mut Context<'_>) -> Bytes {
-        let mut merged: Option<BytesMut> = None;
-        let mut length = first.len();
-        while let Poll::Ready(next) = self.poll_link(cx) {
-            match next {
-                None => {
-                    self.end(None);
-                    break;
-                }
-                Some(Ok(frame)) if frame.data_ref().is_some_and(|data| length + data.len() <= MERGE) => {
-                    let Ok(data) = frame.into_data() else { break };
-                    length += data.len();
-                    merged
-                        .get_or_insert_with(|| {
-                            let mut start = BytesMut::with_capacity(2 * length);
-                            start.extend_from_slice(&first);
-                            start
-                        })
-                        .extend_from_slice(&data);
-                    if self.body.is_end_stream() {
-                        self.end(None);
-                        break;
-                    }
-                }
-                other => {
-                    self.stash = Some(other);
-                    break;
-                }
-            }
+    /// A body that comes over `link`, which has sent its request.
+    pub(super) fn over(decoder: Decoder, link: Link, after: After, spelling: Spelling) -> Self {
+        let (io, input) = link.into_parts();
+        if decoder.is_done() {
+            after.release(io, input);
+            return Self::empty(Some(spelling));
         }
-        merged.map_or(first, BytesMut::freeze)
+        Self::driven(Driven { decoder, input, source: Source::Own { io, after } }, spelling)
     }
 
-    fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let Self { body, link: Some(link), .. } = self else { return Poll::Ready(None) };
-        link.drive(cx, |inner| Pin::new(&mut *body).poll_frame(inner))
+    /// A body whose request is still being sent.
+    pub(super) fn over_half(
+        decoder: Decoder,
+        input: Input,
+        io: ReadHalf<UpstreamIo>,
+        upload: Detached,
+        spelling: Spelling,
+    ) -> Self {
+        if decoder.is_done() {
+            return Self::empty(Some(spelling));
+        }
+        Self::driven(Driven { decoder, input, source: Source::Half { io, upload } }, spelling)
     }
 
-    /// The server's part is over; so is the connection, unless it ended well.
-    fn end(&mut self, last: Next) -> Next {
-        self.ended = true;
-        if let Some(link) = self.link.take()
-            && !matches!(last, Some(Err(_)))
-        {
-            release(link, &self.pool);
-        }
-        last
+    pub(super) fn shared(body: Incoming, stream: StreamGuard) -> Self {
+        Self { kind: Kind::Shared { body, _stream: stream }, spelling: None }
+    }
+
+    fn driven(driven: Driven, spelling: Spelling) -> Self {
+        Self { kind: Kind::Driven(Box::new(driven)), spelling: Some(spelling) }
     }
 }
 
-impl<B> Body for ResponseBody<B>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = hyper::Error;
+impl FromWire for ResponseBody {
+    fn take_spelling(&mut self) -> Option<Spelling> {
+        self.spelling.take()
+    }
+}
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next> {
-        match &mut self.get_mut().0 {
-            Kind::Empty | Kind::HeadOnly => Poll::Ready(None),
-            Kind::Driven(driven) if driven.ended && driven.stash.is_none() => Poll::Ready(None),
-            Kind::Driven(driven) => driven.poll_frame(cx),
-            Kind::Detached { body, ended, .. } => {
-                let next = Pin::new(&mut *body).poll_frame(cx);
-                *ended = matches!(next, Poll::Ready(None)) || body.is_end_stream();
-                next
+impl Driven {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            match self.decoder.decode(&mut self.input) {
+                Ok(Piece::Data(data)) => {
+                    if self.decoder.is_done() {
+                        self.end();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Ok(Piece::Trailers(trailers)) => {
+                    self.end();
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+                Ok(Piece::End) => {
+                    self.end();
+                    return Poll::Ready(None);
+                }
+                Ok(Piece::More) => {}
+                Err(error) => return self.fail(error),
             }
-            Kind::Shared { body, .. } => Pin::new(body).poll_frame(cx),
+            match ready!(self.poll_read(cx)) {
+                Ok(0) => {
+                    if let Err(error) = self.decoder.close() {
+                        return self.fail(error);
+                    }
+                    self.source = Source::Gone;
+                    return Poll::Ready(None);
+                }
+                Ok(_) => {}
+                Err(error) => return self.fail(BodyError::Io(error)),
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let expected = self.decoder.expected();
+        match &mut self.source {
+            Source::Own { io, .. } => self.input.poll_read(io, expected, cx),
+            Source::Half { io, .. } => self.input.poll_read(io, expected, cx),
+            Source::Gone => Poll::Ready(Ok(0)),
+        }
+    }
+
+    /// The body is over; its connection goes on, or its request does.
+    fn end(&mut self) {
+        if let Source::Own { io, after } = std::mem::replace(&mut self.source, Source::Gone) {
+            after.release(io, std::mem::take(&mut self.input));
+        }
+    }
+
+    /// The body broke, and its connection with it.
+    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Source::Half { upload, .. } = &self.source {
+            upload.cut();
+        }
+        self.source = Source::Gone;
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        // A connection of its own is closed by being dropped; half a one must be told, unless only the request is left.
+        if let Source::Half { upload, .. } = &self.source {
+            upload.cut();
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.get_mut().kind {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Driven(driven) => driven.poll_frame(cx),
+            Kind::Shared { body, .. } => Pin::new(body).poll_frame(cx).map_err(BodyError::Http2),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Empty => true,
-            Kind::HeadOnly => false,
-            Kind::Driven(driven) => driven.stash.is_none() && (driven.ended || driven.body.is_end_stream()),
-            Kind::Detached { body, .. } | Kind::Shared { body, .. } => body.is_end_stream(),
+            Kind::Driven(driven) => driven.decoder.is_done(),
+            Kind::Shared { body, .. } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
-            Kind::HeadOnly => SizeHint::default(),
-            Kind::Driven(driven) => driven.size_hint(),
-            Kind::Detached { body, .. } | Kind::Shared { body, .. } => body.size_hint(),
-        }
-    }
-}
-
-impl<B: Body<Data = Bytes> + 'static> Driven<B> {
-    fn size_hint(&self) -> SizeHint {
-        let stashed = match &self.stash {
-            Some(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len) as u64,
-            _ => 0,
-        };
-        match self.body.size_hint().exact() {
-            Some(left) => SizeHint::with_exact(left + stashed),
-            None => SizeHint::default(),
-        }
-    }
-}
-
-impl<B: Body<Data = Bytes> + 'static> Drop for ResponseBody<B> {
-    fn drop(&mut self) {
-        // A driven connection is closed by being dropped; a detached one must be told, unless only the request is left.
-        if let Kind::Detached { connection, ended: false, .. } = &self.0 {
-            connection.cut();
+            Kind::Driven(driven) => driven.decoder.size_hint(),
+            Kind::Shared { body, .. } => body.size_hint(),
         }
     }
 }

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::watch::{BodyEnd, Watch};
 use crate::exchange::Handle;
 use crate::http::trace::OfExchange;
+use crate::http::{FromWire, Opener, Spelling};
 
 pin_project! {
     /// A body that forwards another one untouched: the same frames, in the same polls, with the same size hint.
@@ -94,6 +95,16 @@ impl<B: Body<Data = Bytes>> Body for TappedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl<B: Body + FromWire> FromWire for TappedBody<B> {
+    fn take_spelling(&mut self) -> Option<Spelling> {
+        self.inner.take_spelling()
+    }
+
+    fn take_tunnel(&mut self) -> Option<Opener> {
+        self.inner.take_tunnel()
     }
 }
 

@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::http::inspect::Reservation;
+use crate::http::{FromWire, Opener, Spelling};
 
 pin_project! {
     /// A body of which the beginning was read ahead: gives the same frames, ends and errors as if it had not been, and
@@ -89,6 +90,16 @@ impl<B: Body<Data = Bytes>> HeldBody<B> {
         let left = frames.iter().map(|frame| frame.len() as u64).sum();
         let replay = Replay { frames: frames.into_iter(), left, tail, paused: false, _memory: memory };
         Self { inner, replay: (!replay.is_over()).then(|| Box::new(replay)) }
+    }
+}
+
+impl<B: Body + FromWire> FromWire for HeldBody<B> {
+    fn take_spelling(&mut self) -> Option<Spelling> {
+        self.inner.take_spelling()
+    }
+
+    fn take_tunnel(&mut self) -> Option<Opener> {
+        self.inner.take_tunnel()
     }
 }
 

@@ -1,0 +1,110 @@
+//! Where a body ends, by the head before it (RFC 9112 §6.3). Decided here and nowhere else, and strictly: what two
+//! parsers could read in two ways is refused, since it is how requests are smuggled past one of them.
+
+use http::header::{CONTENT_LENGTH, Entry, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Version};
+
+use super::error::HeadError;
+
+/// What says where a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Framing {
+    /// There is none.
+    None,
+    /// A number of bytes.
+    Length(u64),
+    /// Its last chunk.
+    Chunked,
+    /// The end of the connection.
+    Close,
+}
+
+/// The framing of a request. A length beside `Transfer-Encoding`, and a repeated equal one, is removed from the headers.
+///
+/// # Errors
+/// When the head does not say it, or says it twice.
+pub(in crate::http) fn of_request(version: Version, headers: &mut HeaderMap) -> Result<Framing, HeadError> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        if version == Version::HTTP_10 {
+            return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
+        }
+        if !ends_chunked(headers) {
+            return Err(HeadError::Malformed("Transfer-Encoding that does not end in chunked"));
+        }
+        super::super::forward::remove_header(headers, &CONTENT_LENGTH);
+        return Ok(Framing::Chunked);
+    }
+    Ok(match length(headers)? {
+        None | Some(0) => Framing::None,
+        Some(length) => Framing::Length(length),
+    })
+}
+
+/// The framing of the response to a request of this method. A length that does not count is removed from the headers.
+///
+/// # Errors
+/// When the head says it twice, or in a way that cannot be read.
+pub(in crate::http) fn of_response(
+    method: &Method,
+    status: StatusCode,
+    version: Version,
+    headers: &mut HeaderMap,
+) -> Result<Framing, HeadError> {
+    let coded = headers.contains_key(TRANSFER_ENCODING);
+    if coded || status == StatusCode::NO_CONTENT {
+        super::super::forward::remove_header(headers, &CONTENT_LENGTH);
+    }
+    let length = length(headers)?;
+    Ok(if is_bodyless(method, status) {
+        Framing::None
+    } else if coded && version == Version::HTTP_11 && ends_chunked(headers) {
+        Framing::Chunked
+    } else if coded {
+        Framing::Close
+    } else {
+        length.map_or(Framing::Close, Framing::Length)
+    })
+}
+
+/// Whether such a response has no body, whatever its head says.
+pub(in crate::http) fn is_bodyless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// Whether the last transfer coding is `chunked`.
+pub(super) fn ends_chunked(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    let coding = last.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+    coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// The length that the headers state; once it has been read, once.
+fn length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
+    let Entry::Occupied(mut lengths) = headers.entry(CONTENT_LENGTH) else { return Ok(None) };
+    let first = number(lengths.get().as_bytes()).ok_or(HeadError::Malformed("Content-Length"))?;
+    let mut repeated = false;
+    for other in lengths.iter().skip(1) {
+        repeated = true;
+        if number(other.as_bytes()) != Some(first) {
+            return Err(HeadError::Malformed("different Content-Lengths"));
+        }
+    }
+    if repeated {
+        let once = lengths.get().clone();
+        lengths.insert(once);
+    }
+    Ok(Some(first))
+}
+
+/// Digits and nothing else.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
