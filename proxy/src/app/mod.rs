@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
+use tower::layer::util::Identity;
 use tracing::{info, warn};
 
 use crate::admin::{self, AdminState, Readiness};
@@ -188,16 +189,22 @@ impl App {
         let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
         let exchange = self.exchange.clone();
         let trace = TraceLayer::new(self.trace);
-        let worker = move || {
-            let forward = Forward::new(upstream.clone(), connector.clone());
-            let (exchange, inspect, trace) = (exchange.clone(), inspect.clone(), trace.clone());
-            move |client| {
-                let inspect = InspectLayer::accepted(exchange.clone(), inspect.clone(), client);
-                stack(&inspect, &trace, forward.clone())
-            }
+        let served = if self.config.inspects {
+            self.server.run(&self.drain, move || {
+                let forward = Forward::new(upstream.clone(), connector.clone());
+                let (exchange, inspect, trace) = (exchange.clone(), inspect.clone(), trace.clone());
+                move |client| {
+                    let inspect = InspectLayer::accepted(exchange.clone(), inspect.clone(), client);
+                    stack(&inspect, &trace, forward.clone())
+                }
+            })
+        } else {
+            self.server.run(&self.drain, move || {
+                let forward = Forward::new(upstream.clone(), connector.clone());
+                move |_client| stack(&Identity::new(), &Identity::new(), forward.clone())
+            })
         };
-        let drain_time = self.config.server.drain;
-        let served = self.server.run(&self.drain, worker).map_err(RunError::Thread);
+        let (drain_time, served) = (self.config.server.drain, served.map_err(RunError::Thread));
         self.exchange.close(clock::now());
         self.telemetry.upkeep(clock::now());
         // Now nothing more can end; counters are served until the last spans are gone. What is judged last is saved too.

@@ -86,6 +86,9 @@ keys! {
     /// Pool idle time.
     IDLE_TIMEOUT = "idle_timeout", "DURATION", "4s",
         "How long an unused connection to the server is kept; keep it below the server's own keep-alive time (Node: 5s).";
+    /// Inspection at all.
+    INSPECT = "inspect", "on|off", "on",
+        "Whether messages are looked at; off only forwards: nothing is counted and there are no traces. To see what looking costs, or to rule it out as a cause.";
     /// Scan limit.
     MESSAGE_LIMIT = "message_limit", "SIZE", "16MiB",
         "Longest JSON document that is read; longer ones are forwarded and counted as not inspected.";

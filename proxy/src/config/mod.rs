@@ -33,6 +33,8 @@ pub struct Config {
     pub server: server::Settings,
     /// How the MCP server is reached.
     pub upstream: forward::Settings,
+    /// Whether anything is looked at.
+    pub inspects: bool,
     /// What is looked at, and how much of it.
     pub inspect: inspect::Settings,
     /// Names and bounds of what is recorded.
@@ -163,6 +165,11 @@ fn read(
     without_effect.extend(traces::without_effect(&raw, &environment));
     without_effect.extend(interval_without_effect(&raw));
     let config = resolve::resolve(&raw, slo.clone(), environment, problems, with_upstream)?;
+    if let (Some((_, source)), Some(false)) =
+        (raw.get(&keys::INSPECT), config.as_ref().map(|config| config.inspects))
+    {
+        without_effect.push(format!("{source}: nothing is counted, and there are no traces"));
+    }
     let server = config.as_ref().map(|config| config.telemetry.server_name.as_str());
     let warnings = slo::warnings(&slo, server);
     let remarks = Remarks { unknown_variables, without_effect, warnings };

@@ -39,6 +39,7 @@ pub(super) fn resolve(
         reader.not_itself(&upstream.address, [(&keys::LISTEN, server.listen), (&keys::ADMIN, admin)]);
     }
     let inspect = reader.inspect();
+    let inspects = reader.read(&keys::INSPECT, value::switch);
     let log = LogSettings {
         format: reader.read(&keys::LOG_FORMAT, value::log_format),
         level: reader.read(&keys::LOG_LEVEL, value::log_level),
@@ -52,10 +53,11 @@ pub(super) fn resolve(
     Ok(upstream.map(|upstream| Config {
         server,
         upstream,
+        inspects,
         inspect,
         telemetry,
         slo,
-        traces,
+        traces: traces.filter(|_| inspects),
         state,
         admin,
         log,

@@ -105,7 +105,7 @@ impl Reader<'_> {
     fn sampling(&mut self, environment: &Environment) -> (f64, Sampling) {
         let ratio = self.optional(&keys::TRACE_RATIO, part);
         let slow = self.optional(&keys::TRACE_SLOW, value::optional_duration);
-        let errors = self.optional(&keys::TRACE_ERRORS, switch);
+        let errors = self.optional(&keys::TRACE_ERRORS, value::switch);
         let storm = self.read(&keys::TRACE_STORM, per_second);
         let sampler = environment.sampler.filter(|_| ratio.is_none());
         let (ratio, follow_parent) = match sampler {
@@ -229,14 +229,6 @@ fn part(text: &str) -> Result<f64, Expected> {
     let part = number.parse::<f64>().ok().map(|number| number / whole);
     part.filter(|part| (0.0..=1.0).contains(part))
         .ok_or("a part of a whole; write a number from 0 to 1, or a percentage, for example 0.1 or 10%")
-}
-
-fn switch(text: &str) -> Result<bool, Expected> {
-    match text {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err("on or off"),
-    }
 }
 
 fn per_second(text: &str) -> Result<u32, Expected> {

@@ -104,6 +104,15 @@ pub(super) fn upstream_protocol(text: &str) -> Result<UpstreamProtocol, Expected
     }
 }
 
+/// Yes or no.
+pub(super) fn switch(text: &str) -> Result<bool, Expected> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err("on or off"),
+    }
+}
+
 /// Number of workers; `auto` is one per core, at most [`MOST_AUTO_WORKERS`].
 pub(super) fn workers(text: &str) -> Result<usize, Expected> {
     if text == "auto" {

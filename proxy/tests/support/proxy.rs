@@ -121,7 +121,6 @@ pub(crate) fn start(settings: Settings, workers: usize, drain_time: Duration) ->
     let connector = Connector::new(&settings).unwrap();
     let running = drain.clone();
     let thread = std::thread::spawn(move || {
-        let drain = running.clone();
         server.run(&running, move || {
             let forward = Forward::new(settings.clone(), connector.clone());
             move |_client| stack(&Identity::new(), &Identity::new(), forward.clone())

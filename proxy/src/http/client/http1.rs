@@ -47,6 +47,10 @@ pub(super) enum Ended {
 }
 
 /// What the client began with, or the end.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart at once; a box would be an allocation for each request"
+)]
 enum Begun {
     Request(request::Parts, Spelling),
     Refused(HeadError),

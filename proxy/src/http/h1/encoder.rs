@@ -11,8 +11,11 @@ use super::framing::{Framing, ends_chunked, is_bodyless};
 use super::output::Output;
 use super::spelling::{Spelling, write_line, write_plain};
 
-/// Room for what a head has besides its fields.
-const START: usize = 64;
+/// Room for what a head has besides its fields, or is added to them.
+const START: usize = 128;
+
+/// Room for a small body.
+const BODY: usize = 512;
 
 /// How the rest of a body is written.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub(in crate::http) fn request(
     body: &SizeHint,
     out: &mut Vec<u8>,
 ) -> Encoder {
-    reserve(&parts.headers, out);
+    reserve(&parts.headers, spelling, out);
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
     match spelling {
@@ -71,7 +74,7 @@ pub(in crate::http) fn response(
     body: &SizeHint,
     out: &mut Vec<u8>,
 ) -> Encoder {
-    reserve(&parts.headers, out);
+    reserve(&parts.headers, spelling, out);
     let old = answer.version == Version::HTTP_10;
     out.extend_from_slice(if old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
     out.extend_from_slice(parts.status.as_str().as_bytes());
@@ -153,10 +156,11 @@ fn fields(headers: &HeaderMap, spelling: Option<&Spelling>, out: &mut Vec<u8>) {
     }
 }
 
-fn reserve(headers: &HeaderMap, out: &mut Vec<u8>) {
-    let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+fn reserve(headers: &HeaderMap, spelling: Option<&Spelling>, out: &mut Vec<u8>) {
+    let fields = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let fields: usize = spelling.map_or_else(fields, Spelling::size);
     // And for a small body, so that both are one piece of memory.
-    out.reserve(START + fields + 512);
+    out.reserve(START + fields + BODY);
 }
 
 impl Encoder {

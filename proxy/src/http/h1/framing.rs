@@ -1,7 +1,7 @@
 //! Where a body ends, by the head before it (RFC 9112 §6.3). Decided here and nowhere else, and strictly: what two
 //! parsers could read in two ways is refused, since it is how requests are smuggled past one of them.
 
-use http::header::{CONTENT_LENGTH, Entry, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::error::HeadError;
@@ -82,20 +82,21 @@ pub(super) fn ends_chunked(headers: &HeaderMap) -> bool {
 
 /// The length that the headers state; once it has been read, once.
 fn length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
-    let Entry::Occupied(mut lengths) = headers.entry(CONTENT_LENGTH) else { return Ok(None) };
-    let first = number(lengths.get().as_bytes()).ok_or(HeadError::Malformed("Content-Length"))?;
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(None) };
+    let length = number(first.as_bytes()).ok_or(HeadError::Malformed("Content-Length"))?;
     let mut repeated = false;
-    for other in lengths.iter().skip(1) {
+    for other in lengths {
         repeated = true;
-        if number(other.as_bytes()) != Some(first) {
+        if number(other.as_bytes()) != Some(length) {
             return Err(HeadError::Malformed("different Content-Lengths"));
         }
     }
     if repeated {
-        let once = lengths.get().clone();
-        lengths.insert(once);
+        let once = first.clone();
+        headers.insert(CONTENT_LENGTH, once);
     }
-    Ok(Some(first))
+    Ok(Some(length))
 }
 
 /// Digits and nothing else.

@@ -181,7 +181,7 @@ fn range(bytes: &[u8], part: &[u8]) -> Range<u32> {
 }
 
 fn slice(head: &Bytes, range: &Range<u32>) -> Bytes {
-    head.slice(range.start as usize..range.end as usize)
+    head.get(range.start as usize..range.end as usize).map(|part| head.slice_ref(part)).unwrap_or_default()
 }
 
 fn lines(bytes: &[u8], fields: &[Header<'_>]) -> Vec<Line> {

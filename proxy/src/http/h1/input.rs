@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// Read at once while little is expected. It lies on the stack, so that a connection that waits holds nothing: what
 /// arrives is copied from here into just as much memory.
-const SMALL: usize = 8 * 1024;
+const SMALL: usize = 16 * 1024;
 
 /// Read at once while much is expected. More would leave the processor's cache between reading and writing.
 const LARGE: usize = 128 * 1024;

@@ -88,19 +88,35 @@ impl Spelling {
             };
             at_line[number] = (0..self.lines.len()).find(free);
         }
+        let mut run = Run::default();
         for (number, line) in self.lines.iter().enumerate() {
-            let name = self.part(&line.name);
-            if kept[number] {
-                write_line(name, self.part(&line.value), out);
-            } else if let Some(other) = at_line.iter().position(|at| *at == Some(number)) {
-                write_line(name, others[other].1.as_bytes(), out);
+            let place = if kept[number] { None } else { at_line.iter().position(|at| *at == Some(number)) };
+            if kept[number] && self.ends_plainly(line) {
+                run.extend(line, &self.head, out);
+            } else if kept[number] {
+                run.end(&self.head, out);
+                write_line(self.part(&line.name), self.part(&line.value), out);
+            } else if let Some(place) = place {
+                run.end(&self.head, out);
+                write_line(self.part(&line.name), others[place].1.as_bytes(), out);
             }
         }
+        run.end(&self.head, out);
         for (number, (name, value)) in others.iter().enumerate() {
             if at_line.get(number).is_none_or(Option::is_none) {
                 write_line(name.as_str().as_bytes(), value.as_bytes(), out);
             }
         }
+    }
+
+    /// Whether the line ends right behind its value, and as lines do.
+    fn ends_plainly(&self, line: &Line) -> bool {
+        self.head.get(line.value.end as usize..).is_some_and(|rest| rest.starts_with(b"\r\n"))
+    }
+
+    /// Bytes of the whole head.
+    pub(super) const fn size(&self) -> usize {
+        self.head.len()
     }
 
     /// The line that a value came in. `next` is where it stands if nothing was removed since the line before.
@@ -124,6 +140,26 @@ impl Spelling {
 
     fn is_named(&self, line: &Line, name: &HeaderName) -> bool {
         self.part(&line.name).eq_ignore_ascii_case(name.as_str().as_bytes())
+    }
+}
+
+/// Lines that follow each other and go on as they came: copied at once, in nearly every head all of them.
+#[derive(Default)]
+struct Run(Range<u32>);
+
+impl Run {
+    fn extend(&mut self, line: &Line, head: &[u8], out: &mut Vec<u8>) {
+        let (start, end) = (line.name.start, line.value.end + 2);
+        if self.0.end != start {
+            self.end(head, out);
+            self.0.start = start;
+        }
+        self.0.end = end;
+    }
+
+    fn end(&mut self, head: &[u8], out: &mut Vec<u8>) {
+        let lines = std::mem::take(&mut self.0);
+        out.extend_from_slice(head.get(lines.start as usize..lines.end as usize).unwrap_or_default());
     }
 }
 
