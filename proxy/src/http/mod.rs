@@ -1,37 +1,42 @@
 //! The HTTP side: accepts clients, forwards to the one server, changes nothing but hop-by-hop headers and, where traces
 //! are made, trace context.
 //!
-//! Read in this order: [`stack`] (what a request passes), [`server`] (who accepts and drives), [`inspect`] (how a copy
-//! is read), [`trace`] (what is written into a request, where that is asked for), [`forward`] (how the server is
-//! reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends).
+//! Read in this order: [`stack`] (what a request passes), [`server`] (who accepts), `client` (a client's connection),
+//! [`inspect`] (how a copy is read), [`trace`] (what is written into a request, where that is asked for), [`forward`] (how
+//! the server is reached), [`respond`] (what is said when it is not), [`drain`] (how it all ends). HTTP/1 itself is in `h1`,
+//! for both sides; HTTP/2 is hyper's.
+//!
+//! One task serves a client's connection and moves the server's, from the first byte of a request to the last of its
+//! answer: no other is woken, and whoever leaves is noticed by the other side at once. What arrived together goes on
+//! together; a connection on which nothing happens holds no buffer.
 //!
 //! What differs from a direct connection, and why:
 //! - Hop-by-hop headers end here (RFC 9110 §7.6.1): `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`,
 //!   `TE` but for `trailers`, `Upgrade` unless the connection is upgraded; `Upgrade: h2c` is never passed on.
-//! - Lines of one header that stood apart stand together; their own order is kept.
+//! - Over HTTP/1 all other lines keep their order and spelling, also those of one name that stand apart. From and to
+//!   HTTP/2 names are in lower case, and such lines stand together.
 //! - A body that ended with the connection goes on as chunked towards HTTP/1.1; an answer in HTTP/1.0 as HTTP/1.1.
 //! - Of the 1xx answers only `100 Continue` and `101 Switching Protocols` are passed on. A client that expects the
 //!   first and hears nothing from the server gets it from us after a second.
-//! - HTTP/1.1 trailers pass if `Trailer` names them and, towards the client, if it sent `TE: trailers`; their names
-//!   become lower case.
-//! - Frames that are there at the same time may leave as one; none waits for another.
+//! - Trailers pass, in lower case, but for those that would frame a message or belong to a connection.
+//! - Chunks that are there at the same time may leave as one; none waits for another. Their extensions end here.
 //! - A client's half-close counts as its leaving: only so does an idle stream notice that its client is gone. uvicorn,
 //!   hyper and Node do the same, Node but for answers it has ready at that moment; servers of one thread per client
 //!   answer, and behind this proxy such an answer is lost. No MCP SDK closes one direction only.
-//! - `CONNECT` is answered with 501. What hyper does not take for HTTP gets its 400, 414 or 431: among it targets with
-//!   `<`, `>` or, in the path, a backtick or, in the query, a double quote. A fragment in a target is cut.
+//! - `CONNECT` is answered with 501. What is no HTTP gets 400, 414 or 431 from us: among it targets with `<`, `>` or, in the
+//!   path, a backtick or, in the query, a double quote.
 //! - What would let two parsers disagree about where a message ends is settled or refused, not passed on. Refused with
 //!   400, from a server with 502: different or unreadable lengths, a length list, folded lines, a space before the
-//!   colon, a bare CR, NUL. Settled: `Content-Length` beside `Transfer-Encoding` and a repeated equal one from a server
-//!   are dropped, lines that end in LF end in CRLF, chunk extensions end here.
+//!   colon, a bare CR, NUL, transfer codings that do not end in `chunked` in a request. Settled: `Content-Length` beside
+//!   `Transfer-Encoding` and a repeated equal one are dropped, lines that end in LF end in CRLF.
 //! - A request body that is malformed gets 400 from us; the server sees a request that breaks off.
 //! - From a server: a 1xx other than the above, bytes after the end of a response, the body and length of a 204, and a
 //!   reason phrase that is not ASCII end here; more than 1024 headers give 502.
 //! - What came before a break reaches the client; over HTTP/2 but for what its flow control held back.
 //! - Where traces are made, `traceparent` and `tracestate` are ours, unless a signature covers them, and on demand the same
 //!   members of a body's `_meta`; for that the head of a POST waits for its body, 50 ms at most ([`trace`]).
-//! - Heads are held whole and bounded; of bodies no more is held than fits into the buffers of both connections
-//!   (about 400 KiB each), be they one endless line.
+//! - Heads are held whole and bounded; of a body no more is held than one read brings: 128 KiB, be it one endless line.
+//!   Over HTTP/2 it is what fits into the buffers of both connections.
 
 mod client;
 pub mod drain;
@@ -49,11 +54,10 @@ pub use h1::error::BodyError;
 pub use h1::spelling::{FromWire, Spelling};
 pub use tunnel::Opener;
 
-/// Most headers of one head. Node takes 2000, most others count bytes only; hyper reserves room for all of them for
-/// the time of parsing (no difference was measured between 256 and 1024).
+/// Most headers of one head. Node takes 2000, most others count bytes only.
 pub(crate) const MAX_HEADERS: usize = 1024;
 
-/// Most bytes of one head over HTTP/2. Over HTTP/1 it is hyper's buffer limit, about the same.
+/// Most bytes of one head.
 pub(crate) const MAX_HEAD_SIZE: usize = 400 * 1024;
 
 #[cfg(test)]
