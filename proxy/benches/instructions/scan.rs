@@ -39,7 +39,7 @@ fn scan(iterations: u32, document: &str, size: usize) {
     let mut scanner = Scanner::new(16 << 20);
     for _ in 0..iterations {
         for chunk in black_box(document.as_bytes()).chunks(size) {
-            scanner.feed(chunk, &mut |message| {
+            scanner.show(chunk, &mut |message| {
                 black_box(&message);
             });
         }
@@ -53,7 +53,7 @@ fn events(iterations: u32) {
     for _ in 0..iterations {
         for chunk in black_box(stream.as_bytes()).chunks(1400) {
             decoder.feed(chunk, &mut |item| match item {
-                SseItem::Data(piece) => scanner.feed(piece, &mut |message| {
+                SseItem::Data(piece) => scanner.show(piece, &mut |message| {
                     black_box(&message);
                 }),
                 SseItem::Event(_) => {

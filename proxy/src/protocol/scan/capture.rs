@@ -252,6 +252,14 @@ impl Capture {
         *facts.captured() = None;
     }
 
+    /// The same after the message: its tools are complete, and stay.
+    pub(super) fn keep_later(&mut self, keep: bool, facts: &mut Facts) {
+        self.keep = keep;
+        if !keep {
+            *facts.captured() = None;
+        }
+    }
+
     /// Goes on without the text of arguments.
     fn drop_arguments(&mut self) {
         self.raw = match std::mem::replace(&mut self.raw, Raw::Nothing) {

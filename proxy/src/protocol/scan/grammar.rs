@@ -91,13 +91,19 @@ impl Scanner {
     /// A key was read: which value follows?
     #[inline]
     fn member(&mut self, key: &[u8]) {
-        self.slot = self.top.context.member(key);
+        self.enter_slot(self.top.context.member(key));
         self.state = State::Colon;
-        if self.slot != Slot::Unread {
-            if self.top.seen & self.slot.bit() != 0 {
-                self.facts.forget(self.slot);
+    }
+
+    /// A value of this slot follows.
+    #[inline]
+    pub(super) fn enter_slot(&mut self, slot: Slot) {
+        self.slot = slot;
+        if slot != Slot::Unread {
+            if self.top.seen & slot.bit() != 0 {
+                self.facts.forget(slot);
             }
-            self.top.seen |= self.slot.bit();
+            self.top.seen |= slot.bit();
         }
     }
 
@@ -234,7 +240,7 @@ impl Scanner {
 
     /// Opens a context for the value at hand.
     #[inline]
-    fn enter(&mut self, context: Context) {
+    pub(super) fn enter(&mut self, context: Context) {
         if self.slot == Slot::Document {
             self.document = if context == Context::Batch { Document::Batch(0) } else { Document::Single };
         }
@@ -246,7 +252,7 @@ impl Scanner {
 
     /// Closes the innermost context, whose last byte is at `at`.
     #[inline]
-    fn close(&mut self, at: usize) -> usize {
+    pub(super) fn close(&mut self, at: usize) -> usize {
         let Frame { context, start, .. } = self.top;
         let span = Span { start, end: self.offset + at as u64 + 1 };
         let empty = self.state == State::FirstKey;
