@@ -97,6 +97,11 @@ impl Capture {
         self.wanted = wanted;
     }
 
+    /// Whether the text of elements is kept.
+    pub(super) const fn wants_text(&self) -> bool {
+        self.wanted.text > 0
+    }
+
     /// A value begins in the slot, at this byte of the chunk.
     #[inline]
     pub(super) fn begin(&mut self, slot: Slot, shape: Shape, at: usize, facts: &mut Facts) {

@@ -10,6 +10,7 @@ use super::number;
 use super::path::{DEPTH, Slot};
 use super::text::plain;
 use super::{Scanner, State};
+use crate::protocol::splice::Span;
 
 impl Scanner {
     /// Reads members from `at`, where a key is due, and returns where it stopped; the state says before what.
@@ -25,10 +26,20 @@ impl Scanner {
             self.enter_slot(slot);
             at += key.len() + 3;
             let end = match first {
-                b'"' => self.whole_text(slot, bytes, at + 1),
-                b'{' if slot.is_plain_object() && self.open < DEPTH => {
-                    self.open_object(slot, at);
+                b'"' if slot.is_simple() => self.whole_text(slot, bytes, at + 1),
+                b'"' => self.sized_text(slot, bytes, at),
+                b'{' if slot.is_read_object() && self.open < DEPTH => {
+                    self.open_value(slot, Shape::Object, at);
                     at += 1;
+                    continue;
+                }
+                b'[' if slot == Slot::Content
+                    && self.open + 1 < DEPTH
+                    && bytes.get(at + 1) == Some(&b'{') =>
+                {
+                    self.open_value(slot, Shape::Array, at);
+                    self.open_value(Slot::Element, Shape::Object, at + 1);
+                    at += 2;
                     continue;
                 }
                 b'{' | b'[' => None,
@@ -40,7 +51,7 @@ impl Scanner {
                 return self.value(bytes, at);
             };
             self.state = State::Next;
-            match self.past_objects(bytes, end) {
+            match self.past_ends(bytes, end) {
                 Ok(comma) => at = comma + 1,
                 Err(stop) => return stop,
             }
@@ -49,37 +60,51 @@ impl Scanner {
         }
     }
 
-    /// Closes the objects that end at `at`: where the comma is before the next member, or where this way ends.
+    /// Closes the objects and arrays that end at `at`: where the comma is before the next member, or where this way ends.
     #[inline]
-    fn past_objects(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, usize> {
+    fn past_ends(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, usize> {
         loop {
-            match bytes.get(at) {
-                Some(b',') => return Ok(at),
-                Some(b'}') => at = self.close(at),
+            match (bytes.get(at), self.top.context.element()) {
+                (Some(b','), None) => return Ok(at),
+                (Some(b'}'), None) | (Some(b']'), Some(_)) => at = self.close(at),
                 _ => return Err(at),
             }
-            if self.state != State::Next || self.ready.is_some() || self.top.context.element().is_some() {
+            if self.state != State::Next || self.ready.is_some() {
                 return Err(at);
             }
         }
     }
 
-    /// Opens an object whose members are read, at its bracket.
-    fn open_object(&mut self, slot: Slot, at: usize) {
+    /// Opens an object or array whose members are read, at its bracket.
+    fn open_value(&mut self, slot: Slot, shape: Shape, at: usize) {
+        self.slot = slot;
         self.start = self.offset + at as u64;
-        self.shape = Shape::Object;
-        self.facts.begin(slot, Shape::Object);
-        if let Some(context) = slot.object() {
+        self.shape = shape;
+        self.facts.begin(slot, shape);
+        self.capture.begin(slot, shape, at, &mut self.facts);
+        let context = if shape == Shape::Object { slot.object() } else { slot.array() };
+        if let Some(context) = context {
             self.enter(context);
         }
+    }
+
+    /// Reads a string at its quote of which the size counts; `None` when it does not end in the chunk, or is captured.
+    #[inline]
+    fn sized_text(&mut self, slot: Slot, bytes: &[u8], at: usize) -> Option<usize> {
+        if !matches!(slot, Slot::ElementText | Slot::ResourceText) || self.capture.wants_text() {
+            return None;
+        }
+        self.skip.start_string();
+        let length = self.skip.feed(&bytes[at + 1..])?;
+        let (start, end) = (self.offset + at as u64, at + 1 + length);
+        self.facts.begin(slot, Shape::Text);
+        self.facts.sized(slot, Shape::Text, Span { start, end: self.offset + end as u64 });
+        Some(end)
     }
 
     /// Reads a string whose text begins at `at`; `None` when it is none that can be read at once.
     #[inline]
     fn whole_text(&mut self, slot: Slot, bytes: &[u8], at: usize) -> Option<usize> {
-        if !slot.is_simple() {
-            return None;
-        }
         let text = plain(&bytes[at..])?;
         if slot != Slot::Unread {
             if slot.begins() {

@@ -160,8 +160,8 @@ static FLAGS: [u8; SLOTS.len()] = {
 const SIMPLE: u8 = 1;
 /// See [`Slot::begins`].
 const BEGINS: u8 = 1 << 1;
-/// See [`Slot::is_plain_object`].
-const PLAIN_OBJECT: u8 = 1 << 2;
+/// See [`Slot::is_read_object`].
+const READ_OBJECT: u8 = 1 << 2;
 /// See [`Slot::is_text`].
 const TEXT: u8 = 1 << 3;
 
@@ -396,10 +396,10 @@ impl Slot {
         FLAGS[self as usize] & BEGINS != 0
     }
 
-    /// Whether an object in it opens a context, and nothing else begins with it.
+    /// Whether an object in it opens a context.
     #[inline]
-    pub(super) fn is_plain_object(self) -> bool {
-        FLAGS[self as usize] & PLAIN_OBJECT != 0
+    pub(super) fn is_read_object(self) -> bool {
+        FLAGS[self as usize] & READ_OBJECT != 0
     }
 
     /// Whether [`Slot::text`] says how to read a string in it.
@@ -439,11 +439,10 @@ impl Slot {
                 | Self::ResultType
                 | Self::NextCursor
         );
-        let plain_object = self.object().is_some()
-            && !matches!(self, Self::Document | Self::Message | Self::Element | Self::Result);
+        let read_object = self.object().is_some();
         (simple as u8 * SIMPLE)
             | (begins as u8 * BEGINS)
-            | (plain_object as u8 * PLAIN_OBJECT)
+            | (read_object as u8 * READ_OBJECT)
             | (self.text().is_some() as u8 * TEXT)
     }
 
