@@ -46,6 +46,7 @@ impl Drop for Guarded {
 pub struct Told<'a>(MutexGuard<'a, HttpCall>);
 
 impl Handle {
+    #[inline]
     pub(super) fn new(call: HttpCall) -> Self {
         Self(Arc::new(Guarded(Mutex::new(call))))
     }

@@ -105,6 +105,8 @@ impl Head {
 }
 
 impl HttpCall {
+    /// Inlined, for it is large: so it is made where it stays, and not moved there.
+    #[inline]
     pub(super) fn open(connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Self {
         let core = connection.core();
         let headers = Headers::of(head);
@@ -112,8 +114,12 @@ impl HttpCall {
         let session = scope.and_then(|scope| core.sessions.find(scope));
         if let Some(session) = &session {
             session.enter(at);
+            // A standing stream has a connection of its own, on which nobody says who they are; its session knows.
+            if head.method == HttpMethod::Get {
+                connection.identify(&session.peer().client);
+            }
         }
-        let call = Self {
+        Self {
             connection: connection.clone(),
             started: at,
             method: head.method,
@@ -143,12 +149,10 @@ impl HttpCall {
             overhead: Duration::ZERO,
             contexts: Contexts::open(core, head),
             over: None,
-        };
-        call.identify_stream();
-        call
+        }
     }
 
-    /// A standing stream has a connection of its own, on which nobody says who they are; its session knows.
+    /// Says who holds a standing stream, once its session knows.
     fn identify_stream(&self) {
         if let (HttpMethod::Get, Some(session)) = (self.method, &self.session) {
             self.connection.identify(&session.peer().client);
@@ -345,4 +349,24 @@ const fn is_reserved(code: i64) -> bool {
 /// Whether this can be the id of a request.
 const fn is_usable(id: Option<&RequestId>) -> bool {
     matches!(id, Some(RequestId::Number(_) | RequestId::Text(_) | RequestId::Hash(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::Call;
+    use super::super::trace::Trace;
+    use super::*;
+
+    /// A silent stream may last for hours, and there may be thousands of them.
+    #[test]
+    fn open_exchange_with_its_call_and_traces_is_small() {
+        let sizes = [
+            size_of::<HttpCall>(),
+            size_of::<Contexts>(),
+            size_of::<Call>(),
+            size_of::<Operation>(),
+            size_of::<Trace>(),
+        ];
+        assert!(sizes.iter().sum::<usize>() <= 1792, "{sizes:?}");
+    }
 }

@@ -529,3 +529,12 @@ proptest! {
         prop_assert_eq!(settings.memory.used(), 0);
     }
 }
+
+/// Beside what the exchange holds of it: no scanner, and no room for a message.
+#[test]
+fn silent_stream_holds_no_more_than_its_reader() {
+    use super::super::parse::Events;
+    use super::super::reader::Reader;
+    let size = size_of::<Reader<Events>>();
+    assert!(size <= 320, "{size}");
+}
