@@ -4,6 +4,7 @@
 //! of them leave at the end of the chunk with nothing lost.
 
 use super::facts::Shape;
+use super::members::USUAL_BEGINNING;
 use super::number::{self, Scalar, Step};
 use super::path::{Context, LONGEST_KEY, Slot};
 use super::text::plain;
@@ -21,9 +22,12 @@ impl Scanner {
             return at + 1;
         }
         let at = past_space(bytes, at);
-        if at < bytes.len() {
+        if let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             self.slot = Slot::Document;
             self.state = State::Value;
+            if rest.starts_with(USUAL_BEGINNING) {
+                return self.usual_beginning(bytes, at);
+            }
         }
         at
     }

@@ -12,7 +12,21 @@ use super::text::plain;
 use super::{Scanner, State};
 use crate::protocol::splice::Span;
 
+/// How most messages begin.
+pub(super) const USUAL_BEGINNING: &[u8] = br#"{"jsonrpc":"2.0","#;
+/// How most elements of contents begin, after their bracket.
+const USUAL_ELEMENT: &[u8] = br#""type":"text","#;
+
 impl Scanner {
+    /// Reads a document at the first byte of [`USUAL_BEGINNING`].
+    pub(super) fn usual_beginning(&mut self, bytes: &[u8], at: usize) -> usize {
+        self.open_value(Slot::Document, Shape::Object, at);
+        self.enter_slot(Slot::Version2);
+        self.facts.text(Slot::Version2, b"2.0", None);
+        self.state = State::Key;
+        self.members(bytes, at + USUAL_BEGINNING.len())
+    }
+
     /// Reads members from `at`, where a key is due, and returns where it stopped; the state says before what.
     pub(super) fn members(&mut self, bytes: &[u8], mut at: usize) -> usize {
         loop {
@@ -40,6 +54,12 @@ impl Scanner {
                     self.open_value(slot, Shape::Array, at);
                     self.open_value(Slot::Element, Shape::Object, at + 1);
                     at += 2;
+                    if bytes[at..].starts_with(USUAL_ELEMENT) {
+                        self.enter_slot(Slot::ElementType);
+                        self.facts.text(Slot::ElementType, b"text", None);
+                        self.state = State::Key;
+                        at += USUAL_ELEMENT.len();
+                    }
                     continue;
                 }
                 b'{' | b'[' => None,
