@@ -8,8 +8,9 @@ use mcp_tap::exchange::event::{CataloguePage, Client, Event, Sink};
 use mcp_tap::exchange::{self, Exchange};
 use mcp_tap::telemetry::{self, Telemetry};
 
-use super::call::{Last, MODERN, tell, through};
+use super::call::{Last, MODERN, tell};
 use super::harness::Case;
+use super::path::{Answer, through};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -64,7 +65,7 @@ fn run(iterations: u32, on: bool, judged: bool) {
     let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
     // Twice as many iterations are twice as many rounds; none fills the queue.
     for _ in 0..iterations / 250 {
-        through(&exchange, 250, &MODERN, RESPONSE);
+        through(&exchange, 250, &MODERN, Answer::Json(RESPONSE));
         if judged {
             telemetry.judge_waiting(clock::now, |_| false);
         } else {

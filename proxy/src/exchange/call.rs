@@ -102,7 +102,7 @@ impl Facts {
 }
 
 struct State {
-    draft: Option<Operation>,
+    draft: Option<Box<Operation>>,
     wait: Wait,
     cancelled: Option<Instant>,
     key: Option<u64>,
@@ -119,7 +119,7 @@ pub(super) struct Ended {
 }
 
 impl Call {
-    pub(super) fn new(draft: Operation, facts: Facts) -> Arc<Self> {
+    pub(super) fn new(draft: Box<Operation>, facts: Facts) -> Arc<Self> {
         Arc::new(Self {
             id: draft.id.clone(),
             direction: draft.direction,
@@ -199,7 +199,7 @@ impl Call {
     }
 
     fn take(&self, state: &mut State, ending: Ending, at: Instant) -> Option<Ended> {
-        let mut operation = Box::new(state.draft.take()?);
+        let mut operation = state.draft.take()?;
         (operation.ending, operation.ended) = match state.cancelled {
             Some(cancelled) => (Ending::Cancelled, cancelled),
             None => (ending, at),

@@ -28,6 +28,11 @@ impl Connection {
         Self(Arc::new(Inner { core: Arc::clone(core), client, peer: peer.map(Arc::new) }))
     }
 
+    /// The core that it is a connection of.
+    pub(super) fn core(&self) -> &Core {
+        &self.0.core
+    }
+
     /// How the client is connected, if that was asked for.
     pub(super) fn peer(&self) -> Option<Arc<Peer>> {
         self.0.peer.clone()

@@ -81,7 +81,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use self::connection::Connection;
-pub use self::handle::Handle;
+pub use self::handle::{Handle, Told};
 pub use self::http_call::{AnswerShape, HttpMethod, RequestHead};
 pub use self::settings::{Settings, Sizes};
 
@@ -164,10 +164,10 @@ impl Exchange {
         Connection::open(&self.0, Some(peer))
     }
 
-    /// A request head came on a connection, at the instant of its first byte.
+    /// A request head came on a connection of this core, at the instant of its first byte.
     #[must_use]
     pub fn open(&self, connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Handle {
-        Handle::new(HttpCall::open(&self.0, connection, head, at))
+        Handle::new(HttpCall::open(connection, head, at))
     }
 
     /// Whether contexts are written into messages, so that it counts what speaks against a change of the body.

@@ -27,6 +27,10 @@ pub(super) fn table<K, V>() -> Table<K, V> {
         .build()
 }
 
+/// A table of names while it is looked at.
+pub(super) type Pinned<'a, T> =
+    papaya::HashMapRef<'a, CompactString, Arc<T>, foldhash::fast::RandomState, papaya::LocalGuard<'a>>;
+
 /// A bounded table of names, each with what is kept for it. Names with series stay for
 /// good, as those do.
 #[derive(Debug)]
@@ -41,6 +45,12 @@ impl<T> Names<T> {
     /// An empty table.
     pub(super) fn new(other: T) -> Self {
         Self { table: table(), used: AtomicUsize::new(0), other: Arc::new(other) }
+    }
+
+    /// The names at the moment, to use what is kept for one where it is: its count is shared by all processors, and
+    /// taking one for each call would make them wait for each other.
+    pub(super) fn pin(&self) -> Pinned<'_, T> {
+        self.table.pin()
     }
 
     /// What is kept for a name that was admitted.
@@ -138,6 +148,21 @@ impl Clients {
             (ClientIdMode::Hash, Some(digest), _) => self.admit(&hexadecimal(digest)),
             (ClientIdMode::Hash | ClientIdMode::Name, _, Some(name)) => self.by_name(name),
             _ => Arc::clone(&self.none),
+        }
+    }
+
+    /// Uses the label of a caller where it is.
+    pub(super) fn with_label<R>(&self, client: &Client, look: impl FnOnce(&ClientLabel) -> R) -> R {
+        let name = client.info.as_ref().map(|info| info.name.as_str()).filter(|name| !name.is_empty());
+        match (self.mode, client.caller, name) {
+            (ClientIdMode::Hash, None, Some(name)) | (ClientIdMode::Name, _, Some(name)) => {
+                match self.by_name.pin().get(name) {
+                    Some(known) => look(known),
+                    None => look(&self.label(client)),
+                }
+            }
+            (ClientIdMode::Hash, None, None) => look(&self.none),
+            _ => look(&self.label(client)),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use metrics::{Counter, Gauge};
 
-use crate::exchange::event::NotInspected;
+use crate::exchange::event::{Client, NotInspected};
 use crate::exchange::trace::{Carrier, NotWritten};
 use crate::fault::Fault;
 use crate::protocol::message::Finding;
@@ -265,12 +265,22 @@ impl Metrics {
 
     /// The label of a client.
     #[must_use]
-    pub(super) fn client(&self, client: &crate::exchange::event::Client) -> Arc<ClientLabel> {
+    pub(super) fn client(&self, client: &Client) -> Arc<ClientLabel> {
         self.clients.label(client)
     }
 
     /// Counts an ended tool call.
     pub(super) fn count_request(
+        &self,
+        tool: &ToolMetrics,
+        client: &Client,
+        result: CallResult,
+        error_type: &'static str,
+    ) {
+        self.clients.with_label(client, |client| self.count_labelled(tool, client, result, error_type));
+    }
+
+    fn count_labelled(
         &self,
         tool: &ToolMetrics,
         client: &ClientLabel,

@@ -75,15 +75,24 @@ impl Inner {
         let seconds = Seconds::of(&operation, traced.and_then(|traced| self.exemplar(&operation, traced)));
         match operation.direction {
             Direction::ToServer => {
-                let tool = operation.tool().map(|name| self.tool(name, &operation.ending));
-                if let Some(tool) = &tool {
+                let known = self.metrics.tools.pin();
+                let other;
+                let tool = match operation.tool().map(|name| (name, known.get(name))) {
+                    Some((_, Some(tool))) => Some(&**tool),
+                    Some((name, None)) => {
+                        other = self.new_tool(name, &operation.ending);
+                        Some(&*other)
+                    }
+                    None => None,
+                };
+                if let Some(tool) = tool {
                     self.record_call(tool, &operation, &seconds);
                 }
-                self.record_sli(tool.as_deref(), &operation, &seconds);
+                self.record_sli(tool, &operation, &seconds);
                 if tool.is_some() {
                     self.quality.answered(&mut operation);
                 }
-                self.record_operation_duration(tool.as_deref(), &operation, &seconds);
+                self.record_operation_duration(tool, &operation, &seconds);
             }
             Direction::ToClient => self.record_server_request(&operation),
         }
@@ -111,11 +120,8 @@ impl Inner {
         })
     }
 
-    /// The metrics of a tool; an answer may be what gives it a label.
-    fn tool(&self, name: &str, ending: &Ending) -> Arc<ToolMetrics> {
-        if let Some(tool) = self.metrics.tools.get(name) {
-            return tool;
-        }
+    /// The metrics of a tool without a label; an answer may be what gives it one.
+    fn new_tool(&self, name: &str, ending: &Ending) -> Arc<ToolMetrics> {
         // Servers answer unknown names with a tool error: that proves a tool only as long as no list says otherwise.
         let answered = match ending {
             Ending::Success => true,
@@ -154,8 +160,7 @@ impl Inner {
             }
             return;
         };
-        let client = metrics.client(&operation.client);
-        metrics.count_request(tool, &client, result, ending.error_type());
+        metrics.count_request(tool, &operation.client, result, ending.error_type());
         if let Some(fault) = ending.fault() {
             metrics.count_fault(tool, fault);
         }

@@ -159,8 +159,8 @@ impl Core {
     }
 
     /// Ends a call with its answer and learns from it; `false` if it was over.
-    pub(super) fn answer(&self, call: &Arc<Call>, mut message: Message, reply: &Reply) -> bool {
-        let ending = ending_of(call, &message, reply.status);
+    pub(super) fn answer(&self, call: &Arc<Call>, message: &mut Message, reply: &Reply) -> bool {
+        let ending = ending_of(call, message, reply.status);
         let ended = call.answer(self.settings.cancel_grace, reply.at, |draft| {
             draft.ending = ending;
             draft.status = reply.status.or(draft.status);
@@ -172,7 +172,7 @@ impl Core {
                 draft.session = reply.scope.and_then(Scope::session);
             }
             if draft.chosen {
-                draft.kept = self.kept(call.facts.parts, &mut message);
+                draft.kept = self.kept(call.facts.parts, message);
             }
             let tool = draft.tool().is_some_and(|tool| self.payload.is_for(tool));
             if let Some(trace) = &mut draft.trace {
@@ -185,7 +185,7 @@ impl Core {
         });
         let Some(ended) = ended else { return false };
         if ended.operation.ending == ending {
-            self.learn(call, &ended.operation, &mut message, reply);
+            self.learn(call, &ended.operation, message, reply);
         }
         self.finish(call, ended);
         true

@@ -161,7 +161,7 @@ impl HttpCall {
 
     fn trace_to_server(&mut self, message: &mut Message) -> Option<Box<Trace>> {
         let is_over = self.is_over();
-        let (core, connection) = (&self.core, &self.connection);
+        let (core, connection) = (self.connection.core(), &self.connection);
         let (settings, contexts) = (core.settings.trace.as_ref()?, self.contexts.as_deref_mut()?);
         let meta = match settings.trust {
             Trust::Ignore => None,
@@ -188,7 +188,7 @@ impl HttpCall {
 
     /// The sidecar asks in the name of the server: whatever context is in there, it is the server's.
     fn trace_to_client(&mut self, message: &Message) -> Option<Box<Trace>> {
-        let (core, connection) = (&self.core, &self.connection);
+        let (core, connection) = (self.connection.core(), &self.connection);
         let (settings, contexts) = (core.settings.trace.as_ref()?, self.contexts.as_deref_mut()?);
         let choice = match valid(core, Incoming::of_meta(message), Carrier::Meta) {
             Some(parent) => Choice { parent: Some(parent), links: Vec::new() },
@@ -207,7 +207,7 @@ impl HttpCall {
 
     /// Makes a message that is not followed carry the context of the HTTP span, for it has no span of its own.
     pub(super) fn pass_context(&mut self, message: &Message) {
-        let (core, connection) = (&self.core, &self.connection);
+        let (core, connection) = (self.connection.core(), &self.connection);
         if let (Some(settings), Some(contexts)) = (&core.settings.trace, &mut self.contexts)
             && settings.propagate == Propagate::Full
             && self.over.is_none()
@@ -227,14 +227,21 @@ impl HttpCall {
             // That was no message.
             NotInspected::Malformed | NotInspected::TableFull | NotInspected::Internal => return,
         };
-        if self.core.settings.trace.as_ref().is_some_and(|settings| settings.propagate == Propagate::Full) {
-            self.core.emit(Event::NotWritten(contexts.sealed.unwrap_or(why)));
+        if self
+            .connection
+            .core()
+            .settings
+            .trace
+            .as_ref()
+            .is_some_and(|settings| settings.propagate == Propagate::Full)
+        {
+            self.connection.core().emit(Event::NotWritten(contexts.sealed.unwrap_or(why)));
         }
     }
 
     /// The request goes on towards the server.
     pub(in super::super) fn forward(&mut self, at: Instant) -> Option<Outgoing> {
-        let settings = self.core.settings.trace.as_ref()?;
+        let settings = self.connection.core().settings.trace.as_ref()?;
         let contexts = self.contexts.as_deref_mut()?;
         if contexts.forwarded.replace(at).is_some() {
             return None;
@@ -260,7 +267,7 @@ impl HttpCall {
 
     /// Ids for log lines about the exchange.
     pub(in super::super) fn trace_ids(&mut self) -> Option<([u8; 16], [u8; 8])> {
-        let settings = self.core.settings.trace.as_ref()?;
+        let settings = self.connection.core().settings.trace.as_ref()?;
         let contexts = self.contexts.as_deref_mut()?;
         match &contexts.first {
             Some(first) if self.seen == 1 => Some(first.ids),
@@ -280,7 +287,7 @@ impl HttpCall {
 
     /// The HTTP span at the end of the exchange, if it is to be exported.
     pub(super) fn http_trace(&mut self) -> Option<Box<HttpTrace>> {
-        let settings = self.core.settings.trace.as_ref()?;
+        let settings = self.connection.core().settings.trace.as_ref()?;
         let contexts = self.contexts.as_deref_mut()?;
         if self.seen == 0 {
             contexts.use_http(settings, &self.connection);

@@ -23,10 +23,10 @@ impl HttpCall {
         self.leave_session(reason, at);
         if let Some(stream) = self.stream.take().filter(|_| self.mcp) {
             let standing = self.method == HttpMethod::Get || self.listens;
-            self.core.emit(Event::StreamEnded(stream.end(at, standing)));
+            self.connection.core().emit(Event::StreamEnded(stream.end(at, standing)));
         }
         let record = self.record(reason, at);
-        self.core.emit(Event::HttpEnded(record));
+        self.connection.core().emit(Event::HttpEnded(record));
     }
 
     fn record(&mut self, reason: EndReason, at: Instant) -> HttpRecord {
@@ -80,7 +80,7 @@ impl HttpCall {
     }
 
     fn settle_one(&self, call: &Arc<Call>, reason: EndReason, at: Instant) {
-        let (core, status) = (&self.core, self.head.map(|head| head.status));
+        let (core, status) = (self.connection.core(), self.head.map(|head| head.status));
         call.heard(status);
         match self.unanswered(call).fate(reason) {
             Fate::Over(ending) => core.end(call, ending, at),
@@ -112,7 +112,7 @@ impl HttpCall {
             maybe_on_channel: call.era == Era::Legacy
                 && sessionless
                 && bodiless
-                && self.core.sessions.has_blind(),
+                && self.connection.core().sessions.has_blind(),
             head: self.head.map(|head| (head.status, head.shape)),
             unread: self.response_unread,
             foreign: self.foreign,
@@ -131,7 +131,7 @@ impl HttpCall {
     }
 
     fn channel_is_gone(&self) -> bool {
-        self.scope.is_some_and(|scope| self.core.sessions.find(scope).is_none())
+        self.scope.is_some_and(|scope| self.connection.core().sessions.find(scope).is_none())
     }
 
     /// Whether the server said that it does not know the session of the request.
@@ -145,16 +145,16 @@ impl HttpCall {
             draft.ending = ending;
             draft.ended = at;
             draft.status = self.head.map(|head| head.status);
-            self.core.emit(Event::OperationEnded(Box::new(draft)));
+            self.connection.core().emit(Event::OperationEnded(draft));
         }
     }
 
     fn leave_session(&mut self, reason: EndReason, at: Instant) {
         if self.blind {
-            self.core.sessions.leave_blind();
+            self.connection.core().sessions.leave_blind();
         }
         if let (Some(from @ Scope::Lineage(_)), Some(id)) = (self.scope, self.event_id) {
-            self.core.open.follow(from, Scope::Lineage(id));
+            self.connection.core().open.follow(from, Scope::Lineage(id));
         }
         let Some(session) = self.session.clone() else { return };
         if self.resuming {
@@ -169,8 +169,8 @@ impl HttpCall {
                 _ => (Ending::SessionClosed { by_server: true }, "session_closed"),
             };
             // First the session: who puts a call in after the calls were ended sees that it is gone.
-            self.core.end_session(&session, at, error_type);
-            self.core.end_calls(session.scope, ending, at, |_| true);
+            self.connection.core().end_session(&session, at, error_type);
+            self.connection.core().end_calls(session.scope, ending, at, |_| true);
         }
     }
 }

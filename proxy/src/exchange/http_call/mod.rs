@@ -36,7 +36,8 @@ use super::session::Session;
 
 /// One HTTP exchange. Every method takes the instant of what happened; nothing happens by itself.
 pub(super) struct HttpCall {
-    core: Arc<Core>,
+    /// It leads to the core as well: the count of that one is shared by all processors, and so changed by none of them
+    /// for a single exchange.
     connection: Connection,
     started: Instant,
     method: HttpMethod,
@@ -54,7 +55,8 @@ pub(super) struct HttpCall {
     /// Of these, requests.
     requests: usize,
     /// Notifications that wait for the response head.
-    notifications: Vec<Operation>,
+    #[expect(clippy::vec_box, reason = "they come in their boxes and leave in them")]
+    notifications: Vec<Box<Operation>>,
     request_unread: bool,
 
     head: Option<Head>,
@@ -103,20 +105,21 @@ impl Head {
 }
 
 impl HttpCall {
-    pub(super) fn open(
-        core: &Arc<Core>,
-        connection: &Connection,
-        head: &RequestHead<'_>,
-        at: Instant,
-    ) -> Self {
+    /// Inlined, for it is large: so it is made where it stays, and not moved there.
+    #[inline]
+    pub(super) fn open(connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Self {
+        let core = connection.core();
         let headers = Headers::of(head);
         let scope = scope_of(core, head, &headers);
         let session = scope.and_then(|scope| core.sessions.find(scope));
         if let Some(session) = &session {
             session.enter(at);
+            // A standing stream has a connection of its own, on which nobody says who they are; its session knows.
+            if head.method == HttpMethod::Get {
+                connection.identify(&session.peer().client);
+            }
         }
-        let call = Self {
-            core: Arc::clone(core),
+        Self {
             connection: connection.clone(),
             started: at,
             method: head.method,
@@ -146,12 +149,10 @@ impl HttpCall {
             overhead: Duration::ZERO,
             contexts: Contexts::open(core, head),
             over: None,
-        };
-        call.identify_stream();
-        call
+        }
     }
 
-    /// A standing stream has a connection of its own, on which nobody says who they are; its session knows.
+    /// Says who holds a standing stream, once its session knows.
     fn identify_stream(&self) {
         if let (HttpMethod::Get, Some(session)) = (self.method, &self.session) {
             self.connection.identify(&session.peer().client);
@@ -186,7 +187,7 @@ impl HttpCall {
         if mcp {
             self.mcp = true;
             for finding in message.findings.iter() {
-                self.core.emit(Event::Finding(finding));
+                self.connection.core().emit(Event::Finding(finding));
             }
         }
         mcp
@@ -222,7 +223,7 @@ impl HttpCall {
 
     /// Who sent a message to the server. Nothing is concluded from the connection.
     fn client(&self, message: &Message, era: Era) -> Arc<Client> {
-        let (clients, caller) = (&self.core.clients, self.headers.caller);
+        let (clients, caller) = (&self.connection.core().clients, self.headers.caller);
         if era == Era::Modern {
             return clients.intern(message.params.meta.client.as_deref(), caller);
         }
@@ -254,7 +255,7 @@ impl HttpCall {
         kind: OperationKind,
         message: &mut Message,
         at: Instant,
-    ) -> Operation {
+    ) -> Box<Operation> {
         let era = match direction {
             Direction::ToServer => self.era(message),
             Direction::ToClient => Era::Legacy,
@@ -264,10 +265,10 @@ impl HttpCall {
             Direction::ToServer => self.client(message, era),
             Direction::ToClient => match &self.session {
                 Some(session) => Arc::clone(&session.peer().client),
-                None => Arc::clone(self.core.clients.unknown()),
+                None => Arc::clone(self.connection.core().clients.unknown()),
             },
         };
-        Operation {
+        Box::new(Operation {
             direction,
             kind,
             method: message.method.clone().unwrap_or_else(|| Method::parse("")),
@@ -293,7 +294,7 @@ impl HttpCall {
             chosen: false,
             kept: None,
             trace: self.begin_trace(direction, message),
-        }
+        })
     }
 
     /// How the response brings an answer now.
@@ -310,7 +311,7 @@ impl HttpCall {
     }
 
     fn not_inspected(&self, reason: NotInspected) {
-        self.core.emit(Event::NotInspected(reason));
+        self.connection.core().emit(Event::NotInspected(reason));
     }
 }
 
@@ -348,4 +349,24 @@ const fn is_reserved(code: i64) -> bool {
 /// Whether this can be the id of a request.
 const fn is_usable(id: Option<&RequestId>) -> bool {
     matches!(id, Some(RequestId::Number(_) | RequestId::Text(_) | RequestId::Hash(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::Call;
+    use super::super::trace::Trace;
+    use super::*;
+
+    /// A silent stream may last for hours, and there may be thousands of them.
+    #[test]
+    fn open_exchange_with_its_call_and_traces_is_small() {
+        let sizes = [
+            size_of::<HttpCall>(),
+            size_of::<Contexts>(),
+            size_of::<Call>(),
+            size_of::<Operation>(),
+            size_of::<Trace>(),
+        ];
+        assert!(sizes.iter().sum::<usize>() <= 1792, "{sizes:?}");
+    }
 }

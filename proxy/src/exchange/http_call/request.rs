@@ -14,13 +14,13 @@ use super::{HttpCall, HttpMethod, is_usable};
 
 impl HttpCall {
     /// One message of the request body. MCP has messages only in POSTs.
-    pub(in super::super) fn request_message(&mut self, mut message: Message, at: Instant) {
-        if self.method != HttpMethod::Post || !self.admit(&message) {
+    pub(in super::super) fn request_message(&mut self, message: &mut Message, at: Instant) {
+        if self.method != HttpMethod::Post || !self.admit(message) {
             return;
         }
         match message.kind {
-            MessageKind::Request => self.client_request(&mut message, at),
-            MessageKind::Notification => self.client_notification(&mut message, at),
+            MessageKind::Request => self.client_request(message, at),
+            MessageKind::Notification => self.client_notification(message, at),
             MessageKind::Result | MessageKind::Error => self.client_answer(message, at),
             MessageKind::Foreign => {}
         }
@@ -67,11 +67,11 @@ impl HttpCall {
 
     /// Takes one place among the operations of this exchange.
     fn enter(&mut self) -> bool {
-        let room = self.seen < self.core.settings.operations_per_exchange;
+        let room = self.seen < self.connection.core().settings.operations_per_exchange;
         if room {
             self.seen += 1;
         } else {
-            self.core.full();
+            self.connection.core().full();
             // Its answer will match nothing.
             self.request_unread = true;
         }
@@ -87,17 +87,17 @@ impl HttpCall {
         let mut draft = self.draft(Direction::ToServer, OperationKind::Request, message, self.started);
         self.connection.identify(&draft.client);
         let mut facts = Facts::of(message);
-        (facts.repeat, draft.repeated) = self.core.repeats(&draft, &message.params, at);
-        (facts.parts, draft.chosen) = self.core.chooses(&draft);
+        (facts.repeat, draft.repeated) = self.connection.core().repeats(&draft, &message.params, at);
+        (facts.parts, draft.chosen) = self.connection.core().chooses(&draft);
         let scope = self.scope_for(draft.era);
         let call = Call::new(draft, facts);
-        self.core.emit(Event::OperationStarted);
+        self.connection.core().emit(Event::OperationStarted);
         if let Some(scope) = scope {
             let wait = match scope {
                 Scope::Channel(_) => Wait::Elsewhere { since: at },
                 Scope::Session(_) | Scope::Lineage(_) => Wait::Exchange,
             };
-            self.core.keep(scope, &call, wait, at);
+            self.connection.core().keep(scope, &call, wait, at);
         }
         self.calls.push(call);
     }
@@ -106,14 +106,14 @@ impl HttpCall {
         match (&message.method, self.scope) {
             (Some(Method::NotificationsCancelled), Some(scope)) => {
                 let id = message.params.cancelled.as_ref();
-                let call = id.and_then(|id| self.core.open.find(scope, Direction::ToServer, id));
+                let call = id.and_then(|id| self.connection.core().open.find(scope, Direction::ToServer, id));
                 // MCP forbids to cancel `initialize`: servers ignore it.
                 if let Some(call) = call.filter(|call| call.method != Method::Initialize) {
                     call.cancel(at);
                 }
             }
             (Some(Method::NotificationsTasksStatus | Method::NotificationsTasks), _) => {
-                self.core.task_notification(Direction::ToClient, &message.params, at);
+                self.connection.core().task_notification(Direction::ToClient, &message.params, at);
             }
             _ => {}
         }
@@ -127,15 +127,15 @@ impl HttpCall {
     }
 
     /// The client answers a request of the server.
-    fn client_answer(&mut self, message: Message, at: Instant) {
+    fn client_answer(&mut self, message: &mut Message, at: Instant) {
         let scope = self.scope_for(Era::Legacy).filter(|_| is_usable(message.id.as_ref()));
         let call: Option<Arc<Call>> = match (scope, &message.id) {
-            (Some(scope), Some(id)) => self.core.open.find(scope, Direction::ToClient, id),
+            (Some(scope), Some(id)) => self.connection.core().open.find(scope, Direction::ToClient, id),
             _ => None,
         };
         let reply = super::Reply { at, status: None, first_byte: None, first_event: None, scope: self.scope };
-        if !call.is_some_and(|call| self.core.answer(&call, message, &reply)) {
-            self.core.emit(Event::Unmatched);
+        if !call.is_some_and(|call| self.connection.core().answer(&call, message, &reply)) {
+            self.connection.core().emit(Event::Unmatched);
         }
     }
 }

@@ -52,7 +52,7 @@ impl HttpCall {
 
     /// What is to be kept of the messages that the response brings.
     pub(in super::super) fn captures(&self) -> Captures {
-        let Some(keep) = &self.core.settings.keep else { return Captures::NONE };
+        let Some(keep) = &self.connection.core().settings.keep else { return Captures::NONE };
         let others = self.method == HttpMethod::Get || self.requests == 0;
         let any = others.then(|| keep.any_parts());
         keep.captures(self.calls.iter().map(|call| call.facts.parts).chain(any))
@@ -63,17 +63,17 @@ impl HttpCall {
         let Some(scope @ Scope::Session(_)) = self.scope else { return };
         if self.method == HttpMethod::Delete && head.is_success() {
             if let Some(session) = &self.session {
-                self.core.end_session(session, head.at, "");
+                self.connection.core().end_session(session, head.at, "");
             }
             let ending = Ending::SessionClosed { by_server: false };
-            self.core.end_calls(scope, ending, head.at, |_| true);
+            self.connection.core().end_calls(scope, ending, head.at, |_| true);
         } else if head.status == 404 {
             if let Some(session) = &self.session {
-                self.core.end_session(session, head.at, "404");
+                self.connection.core().end_session(session, head.at, "404");
             }
             // Requests whose exchange is still open may be answered nevertheless.
             let ending = Ending::SessionClosed { by_server: true };
-            self.core.end_calls(scope, ending, head.at, |call| call.wait() != Wait::Exchange);
+            self.connection.core().end_calls(scope, ending, head.at, |call| call.wait() != Wait::Exchange);
         }
     }
 
@@ -86,26 +86,26 @@ impl HttpCall {
     }
 
     /// One message of the response body.
-    pub(in super::super) fn response_message(&mut self, mut message: Message, at: Instant) {
-        if !self.admit(&message) {
+    pub(in super::super) fn response_message(&mut self, message: &mut Message, at: Instant) {
+        if !self.admit(message) {
             self.foreign = true;
             return;
         }
         match message.kind {
             MessageKind::Result | MessageKind::Error => self.server_answer(message, at),
-            MessageKind::Request => self.server_request(&mut message, at),
+            MessageKind::Request => self.server_request(message, at),
             MessageKind::Notification => self.server_notification(message, at),
             MessageKind::Foreign => self.foreign = true,
         }
     }
 
-    fn server_answer(&mut self, message: Message, at: Instant) {
+    fn server_answer(&mut self, message: &mut Message, at: Instant) {
         let reply = self.reply(at);
-        if let Some(call) = self.take_answered(&message) {
+        if let Some(call) = self.take_answered(message) {
             self.answered = true;
             // Over already: cancelled, or answered on another stream.
-            if !self.core.answer(&call, message, &reply) {
-                self.core.emit(Event::Unmatched);
+            if !self.connection.core().answer(&call, message, &reply) {
+                self.connection.core().emit(Event::Unmatched);
             }
             return;
         }
@@ -114,24 +114,26 @@ impl HttpCall {
             // One error for a whole batch.
             self.answered = true;
             for call in self.calls.take_all() {
-                self.core.answer(&call, message.clone(), &reply);
+                self.connection.core().answer(&call, &mut message.clone(), &reply);
             }
             return;
         }
         // Only streams bring answers to requests of other exchanges; what else answers a POST is about that POST.
         let about_others = self.stream.is_some();
         let elsewhere = match (self.scope, &message.id) {
-            (Some(scope), Some(id)) if about_others => self.core.open.find(scope, Direction::ToServer, id),
+            (Some(scope), Some(id)) if about_others => {
+                self.connection.core().open.find(scope, Direction::ToServer, id)
+            }
             _ => None,
         };
         let refusal = message.kind == MessageKind::Error && (anonymous || !about_others);
         let matched = match elsewhere {
-            Some(call) => self.core.answer(&call, message, &reply),
+            Some(call) => self.connection.core().answer(&call, message, &reply),
             // Nothing is missed: an error about an unread or refused message, or the end of a subscription.
             None => self.request_unread || self.listens || (refusal && self.calls.len() == 0),
         };
         if !matched {
-            self.core.emit(Event::Unmatched);
+            self.connection.core().emit(Event::Unmatched);
         }
         // That may have been `initialize`, which says who holds this stream.
         self.identify_stream();
@@ -165,16 +167,16 @@ impl HttpCall {
         let scope = self.scope.filter(|scope| scope.session().is_some());
         let (Some(scope), Some(id), true) = (scope, &message.id, is_usable(message.id.as_ref())) else {
             // Without a session the client's answer cannot be told from those of others.
-            return self.core.emit(Event::Unmatched);
+            return self.connection.core().emit(Event::Unmatched);
         };
-        if self.core.open.find(scope, Direction::ToClient, id).is_some() {
+        if self.connection.core().open.find(scope, Direction::ToClient, id).is_some() {
             // A resumed stream repeats it.
             return;
         }
         let draft = self.draft(Direction::ToClient, OperationKind::Request, message, at);
         let call = Call::new(draft, Facts::of(message));
-        if self.core.keep(scope, &call, Wait::Elsewhere { since: at }, at) {
-            self.core.emit(Event::OperationStarted);
+        if self.connection.core().keep(scope, &call, Wait::Elsewhere { since: at }, at) {
+            self.connection.core().emit(Event::OperationStarted);
         }
     }
 
@@ -184,7 +186,7 @@ impl HttpCall {
             call.wait_for_client();
         }
         if let (HttpMethod::Get, Some(scope)) = (self.method, self.scope) {
-            for call in self.core.open.of(scope) {
+            for call in self.connection.core().open.of(scope) {
                 if call.direction == Direction::ToServer {
                     call.wait_for_client();
                 }
@@ -192,11 +194,11 @@ impl HttpCall {
         }
     }
 
-    fn server_notification(&mut self, message: Message, at: Instant) {
+    fn server_notification(&mut self, message: &mut Message, at: Instant) {
         match message.method {
             Some(Method::NotificationsCancelled) => {
                 if let (Some(scope), Some(id)) = (self.scope, &message.params.cancelled)
-                    && let Some(call) = self.core.open.find(scope, Direction::ToClient, id)
+                    && let Some(call) = self.connection.core().open.find(scope, Direction::ToClient, id)
                 {
                     call.cancel(at);
                 }
@@ -209,11 +211,11 @@ impl HttpCall {
                 });
                 if let Some(call) = listen {
                     let reply = self.reply(at);
-                    self.core.answer(&call, message, &reply);
+                    self.connection.core().answer(&call, message, &reply);
                 }
             }
             Some(Method::NotificationsTasks | Method::NotificationsTasksStatus) => {
-                self.core.task_notification(Direction::ToServer, &message.params, at);
+                self.connection.core().task_notification(Direction::ToServer, &message.params, at);
             }
             _ => {}
         }
@@ -261,9 +263,9 @@ impl HttpCall {
         let base = self.target.as_deref().unwrap_or_default();
         let Some(key) = endpoint::key_of_endpoint(data, base) else { return self.go_blind() };
         self.mcp = true;
-        let client = self.core.clients.intern(None, self.headers.caller);
+        let client = self.connection.core().clients.intern(None, self.headers.caller);
         let fresh = Session::new(Scope::Channel(key), at, Peer { client, version: None });
-        let Some(session) = self.core.start_session(&fresh) else { return self.go_blind() };
+        let Some(session) = self.connection.core().start_session(&fresh) else { return self.go_blind() };
         session.enter(at);
         session.join();
         self.announced = true;
@@ -277,7 +279,7 @@ impl HttpCall {
     fn go_blind(&mut self) {
         if !self.blind {
             self.blind = true;
-            self.core.sessions.enter_blind();
+            self.connection.core().sessions.enter_blind();
         }
     }
 
@@ -318,7 +320,7 @@ impl HttpCall {
     pub(in super::super) fn no_response(&mut self, failure: TransportFailure, at: Instant) {
         self.end_notifications(Ending::Transport(failure), at);
         for call in self.calls.take_all() {
-            self.core.end(&call, Ending::Transport(failure), at);
+            self.connection.core().end(&call, Ending::Transport(failure), at);
         }
     }
 }

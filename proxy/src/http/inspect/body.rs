@@ -39,7 +39,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if this.tap.is_open() {
-                this.tap.end(if is_over(&*this.inner) { BodyEnd::Complete } else { BodyEnd::Dropped });
+                let end = if is_over(&*this.inner) { BodyEnd::Complete } else { BodyEnd::Dropped };
+                this.tap.end(end, false);
             }
         }
     }
@@ -50,7 +51,7 @@ impl<B: Body> TappedBody<B> {
     pub(super) fn new(inner: B, watch: Option<Box<dyn Watch>>) -> Self {
         let mut tap = Tap(watch);
         if inner.is_end_stream() {
-            tap.end(BodyEnd::Complete);
+            tap.end(BodyEnd::Complete, false);
         }
         Self { inner, tap, handle: None }
     }
@@ -74,14 +75,14 @@ impl<B: Body<Data = Bytes>> Body for TappedBody<B> {
         let polled = ready!(this.inner.as_mut().poll_frame(cx));
         if this.tap.is_open() {
             match &polled {
-                None => this.tap.end(BodyEnd::Complete),
-                Some(Err(_)) => this.tap.end(BodyEnd::Error),
+                None => this.tap.end(BodyEnd::Complete, false),
+                Some(Err(_)) => this.tap.end(BodyEnd::Error, false),
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
                         this.tap.chunk(data);
                     }
                     if frame.is_trailers() || this.inner.is_end_stream() {
-                        this.tap.end(BodyEnd::Complete);
+                        this.tap.end(BodyEnd::Complete, frame.is_data());
                     }
                 }
             }
@@ -137,9 +138,9 @@ impl Tap {
         }
     }
 
-    fn end(&mut self, end: BodyEnd) {
+    fn end(&mut self, end: BodyEnd, at_once: bool) {
         if let Some(mut watch) = self.0.take() {
-            guarded(|| watch.end(end));
+            guarded(|| watch.end(end, at_once));
             guarded(|| drop(watch));
         }
     }

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::Settings;
 use super::body::{TappedBody, guarded};
-use super::watch::{self, BodyEnd, Listener};
+use super::watch::{self, BodyEnd, Listener, Tell};
 use crate::clock;
 use crate::exchange::Handle;
 use crate::exchange::event::EndReason;
@@ -74,8 +74,8 @@ impl<L: Listener> Open<L> {
             let status = response.status().as_u16();
             guarded(|| {
                 let at = clock::now();
-                let watch = watch::response(listener.clone(), status, response.headers(), &self.settings, at);
-                listener.overhead(clock::now().saturating_duration_since(at));
+                let mut watch = watch::response(listener, status, response.headers(), &self.settings, at);
+                watch.spend(clock::now().saturating_duration_since(at));
                 watch
             })
         });
@@ -85,7 +85,7 @@ impl<L: Listener> Open<L> {
     /// Logs why there is no response. For those who look for it only: a server that is gone fails every request, and
     /// the metrics count them.
     fn tell(&self, error: &ForwardError) {
-        let ids = || self.listener.as_ref().and_then(L::trace_ids);
+        let ids = || self.listener.as_ref().and_then(|listener| listener.tell().trace_ids());
         tracing::debug!(
             failure = error.failure.as_str(),
             source = error.source().map(display),
@@ -100,11 +100,12 @@ impl<L: Listener> Open<L> {
         let Some(listener) = self.listener.take() else { return };
         guarded(move || {
             let at = clock::now();
+            let mut told = listener.tell();
             if by_client {
-                listener.end(EndReason::ClientGone, at);
+                told.end(EndReason::ClientGone, at);
             } else {
-                listener.no_response(failure, at);
-                listener.end(EndReason::NoResponse, at);
+                told.no_response(failure, at);
+                told.end(EndReason::NoResponse, at);
             }
         });
     }
@@ -114,7 +115,7 @@ impl<L: Listener> Drop for Open<L> {
     fn drop(&mut self) {
         if let Some(listener) = self.listener.take() {
             let reason = self.settings.reason(BodyEnd::Dropped);
-            guarded(move || listener.end(reason, clock::now()));
+            guarded(move || listener.tell().end(reason, clock::now()));
         }
     }
 }

@@ -25,9 +25,14 @@ pub(super) enum Media {
 
 impl Media {
     /// Reads `Content-Type`: `application/json` and any `+json`, and `text/event-stream`, whatever the parameters.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(&CONTENT_TYPE) else { return Self::Unknown };
-        let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    fn of(value: &[u8]) -> Self {
+        // What nearly all send needs no look at its parts.
+        match value {
+            b"application/json" => return Self::Json,
+            b"text/event-stream" => return Self::Events,
+            _ => {}
+        }
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         let is = |name: &[u8]| essence.eq_ignore_ascii_case(name);
         let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..)).unwrap_or_default();
         if is(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
@@ -42,36 +47,59 @@ impl Media {
     }
 }
 
-/// Reads `Content-Encoding`: at most two codings, over however many header lines.
-pub(super) fn codings(headers: &HeaderMap) -> Result<Codings, NotInspected> {
-    let mut codings = Codings::default();
-    for value in headers.get_all(&CONTENT_ENCODING) {
-        for name in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-            let coding = if name.is_empty() || is(b"identity") {
-                continue;
-            } else if is(b"gzip") || is(b"x-gzip") {
-                Coding::Gzip
-            } else if is(b"deflate") {
-                Coding::Deflate
-            } else if is(b"br") {
-                Coding::Brotli
-            } else if is(b"zstd") {
-                Coding::Zstd
-            } else {
-                return Err(NotInspected::Encoding);
-            };
-            if !codings.push(coding) {
-                return Err(NotInspected::Encoding);
+/// What a head says of its body.
+pub(super) struct BodyHead<'a> {
+    /// `Content-Type`.
+    pub(super) media: Media,
+    /// `Content-Encoding`: at most two codings, over however many header lines.
+    pub(super) codings: Result<Codings, NotInspected>,
+    /// Whether there is a `Content-Encoding` at all.
+    pub(super) coded: bool,
+    /// `Mcp-Session-Id`, which counts in responses.
+    pub(super) session: Option<&'a [u8]>,
+}
+
+impl<'a> BodyHead<'a> {
+    /// Reads a head, in one walk as [`request`].
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+        let (mut media, mut session) = (None, None);
+        let (mut codings, mut coded) = (Ok(Codings::default()), false);
+        for (name, value) in headers {
+            if name == CONTENT_TYPE {
+                media.get_or_insert_with(|| Media::of(value.as_bytes()));
+            } else if name == CONTENT_ENCODING {
+                coded = true;
+                codings = codings.and_then(|codings| more_codings(codings, value.as_bytes()));
+            } else if name.as_str() == SESSION {
+                session.get_or_insert(value.as_bytes());
             }
+        }
+        Self { media: media.unwrap_or(Media::Unknown), codings, coded, session }
+    }
+}
+
+/// Adds the codings of one line.
+fn more_codings(mut codings: Codings, value: &[u8]) -> Result<Codings, NotInspected> {
+    for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        let coding = if name.is_empty() || is(b"identity") {
+            continue;
+        } else if is(b"gzip") || is(b"x-gzip") {
+            Coding::Gzip
+        } else if is(b"deflate") {
+            Coding::Deflate
+        } else if is(b"br") {
+            Coding::Brotli
+        } else if is(b"zstd") {
+            Coding::Zstd
+        } else {
+            return Err(NotInspected::Encoding);
+        };
+        if !codings.push(coding) {
+            return Err(NotInspected::Encoding);
         }
     }
     Ok(codings)
-}
-
-/// The session id of a response.
-pub(super) fn session(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get(SESSION).map(HeaderValue::as_bytes)
 }
 
 /// What the exchange wants to know of a request's head, but for trace context ([`super::context`]). `identity`: the
@@ -149,7 +177,7 @@ mod tests {
             (&["json"], Media::Other),
         ];
         for (values, expected) in cases {
-            assert_eq!(Media::of(&with(CONTENT_TYPE, values)), *expected, "{values:?}");
+            assert_eq!(BodyHead::of(&with(CONTENT_TYPE, values)).media, *expected, "{values:?}");
         }
     }
 
@@ -172,7 +200,7 @@ mod tests {
             (&["gzip, aws-chunked"], Err(NotInspected::Encoding)),
         ];
         for (values, expected) in cases {
-            assert_eq!(codings(&with(CONTENT_ENCODING, values)), *expected, "{values:?}");
+            assert_eq!(BodyHead::of(&with(CONTENT_ENCODING, values)).codings, *expected, "{values:?}");
         }
     }
 

@@ -58,6 +58,7 @@ mod head;
 mod layer;
 mod parse;
 mod reader;
+mod scanners;
 mod service;
 mod watch;
 

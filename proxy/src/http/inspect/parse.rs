@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use super::scanners;
 use crate::protocol::message::{Document, Message};
 use crate::protocol::scan::{Captures, Scanner};
 use crate::protocol::sse::{EventName, SseDecoder, SseEvent, SseItem};
@@ -13,13 +14,9 @@ const ENDPOINT: usize = 2 * 1024;
 const WAITING: usize = 64;
 
 /// What a body gave.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made and taken apart at once; a box would be an allocation each"
-)]
 pub(super) enum Found<'a> {
     /// A message is complete.
-    Message(Message),
+    Message(&'a mut Message),
     /// An event is over; its messages came before.
     Event {
         /// The event's fields.
@@ -79,11 +76,14 @@ impl Parse for Infallible {
 
 /// A body that is one JSON document.
 pub(super) struct Json {
-    /// Boxed: it is large, and its reader and watch are moved a few times while they are made.
-    scanner: Box<Scanner>,
+    /// There from the first byte to the last.
+    scanner: Option<Box<Scanner>>,
     limit: u64,
     seen: u64,
     start: Start,
+    captures: Captures,
+    places: bool,
+    keep_captures: bool,
 }
 
 /// Whether the body is JSON at all.
@@ -97,8 +97,16 @@ enum Start {
 
 impl Json {
     /// A document of at most `limit` bytes.
-    pub(super) fn new(limit: u64) -> Self {
-        Self { scanner: Box::new(Scanner::new(limit)), limit, seen: 0, start: Start::Json }
+    pub(super) const fn new(limit: u64) -> Self {
+        Self {
+            scanner: None,
+            limit,
+            seen: 0,
+            start: Start::Json,
+            captures: Captures::NONE,
+            places: false,
+            keep_captures: true,
+        }
     }
 
     /// The same, if it begins like a JSON-RPC document.
@@ -107,14 +115,14 @@ impl Json {
     }
 
     /// The same, that keeps payload.
-    pub(super) fn capturing(mut self, captures: Captures) -> Self {
-        self.scanner.capture(captures);
+    pub(super) const fn capturing(mut self, captures: Captures) -> Self {
+        self.captures = captures;
         self
     }
 
     /// The same, that notes where trace context can be written.
-    pub(super) fn placing(mut self, places: bool) -> Self {
-        self.scanner.places(places);
+    pub(super) const fn placing(mut self, places: bool) -> Self {
+        self.places = places;
         self
     }
 }
@@ -132,12 +140,22 @@ impl Parse for Json {
         if self.start == Start::Foreign {
             return;
         }
-        self.scanner.feed(data, &mut |message| found(Found::Message(message)));
+        let scanner = self.scanner.get_or_insert_with(|| {
+            let mut scanner = scanners::lend(self.limit);
+            scanner.capture(self.captures);
+            scanner.places(self.places);
+            scanner.keep_captures(self.keep_captures);
+            scanner
+        });
+        scanner.show(data, &mut |message| found(Found::Message(message)));
         self.seen += data.len() as u64;
     }
 
     fn finish(&mut self) -> Document {
-        if self.start == Start::Foreign { Document::Empty } else { self.scanner.finish() }
+        match self.scanner.take() {
+            Some(scanner) if self.start != Start::Foreign => scanners::finish(scanner),
+            _ => Document::Empty,
+        }
     }
 
     fn over_limit(&self) -> bool {
@@ -145,11 +163,14 @@ impl Parse for Json {
     }
 
     fn held(&self) -> usize {
-        self.scanner.held()
+        self.scanner.as_ref().map_or(0, |scanner| scanner.held())
     }
 
     fn keep_captures(&mut self, keep: bool) {
-        self.scanner.keep_captures(keep);
+        self.keep_captures = keep;
+        if let Some(scanner) = &mut self.scanner {
+            scanner.keep_captures(keep);
+        }
     }
 }
 
@@ -159,8 +180,9 @@ impl Parse for Json {
 /// event's name certain. So messages wait for the blank line; those of an event that is cut off never were.
 pub(super) struct Events {
     decoder: SseDecoder,
-    /// There while an event has data: most of a stream's life is spent between events.
+    /// There while an event has data: most of a stream's life is spent between events. The event's message waits in it.
     scanner: Option<Box<Scanner>>,
+    /// Messages of a batch.
     waiting: Vec<Message>,
     limit: u64,
     captures: Captures,
@@ -212,38 +234,37 @@ impl Parse for Events {
         decoder.feed(data, &mut |item| match item {
             SseItem::Data(piece) => {
                 let scanner = scanner.get_or_insert_with(|| {
-                    let mut scanner = Box::new(Scanner::new(*limit));
+                    let mut scanner = scanners::lend(*limit);
+                    scanner.wait();
                     scanner.capture(*captures);
                     scanner.keep_captures(*keep_captures);
                     scanner
                 });
                 endpoint.keep(piece);
-                scanner.feed(piece, &mut |message| {
-                    if waiting.is_empty() {
-                        waiting.reserve_exact(1);
-                    }
+                scanner.show(piece, &mut |message| {
                     if waiting.len() < WAITING {
-                        waiting.push(message);
+                        waiting.push(std::mem::take(message));
                     } else {
-                        waiting.drain(..).for_each(|message| found(Found::Message(message)));
+                        waiting.drain(..).for_each(|mut message| found(Found::Message(&mut message)));
                         found(Found::Message(message));
                     }
                 });
             }
             SseItem::Event(event) => {
                 *seen = 0;
-                let mut document = scanner.take().map_or(Document::Empty, |mut scanner| scanner.finish());
-                if event.name == EventName::Message {
-                    waiting.drain(..).for_each(|message| found(Found::Message(message)));
-                } else {
+                let mut document = Document::Empty;
+                let is_message = event.name == EventName::Message;
+                if let Some(mut scanner) = scanner.take() {
+                    if let Some(message) = scanner.waiting().filter(|_| is_message) {
+                        found(Found::Message(message));
+                    }
+                    let whole = scanners::finish(scanner);
                     // MCP travels in `message` events only; the data of others is text to us.
-                    document = Document::Empty;
+                    document = if is_message { whole } else { document };
                 }
-                // Room for one message is worth keeping.
-                if waiting.capacity() == 1 {
-                    waiting.clear()
-                } else {
-                    *waiting = Vec::new()
+                // Nothing of a batch is kept between events.
+                for mut message in std::mem::take(waiting).into_iter().filter(|_| is_message) {
+                    found(Found::Message(&mut message));
                 }
                 let text = endpoint.event(event.name);
                 found(Found::Event { event: &event, document, endpoint: text.as_deref() });

@@ -60,8 +60,14 @@ where
                 }
             }
             let handle = exchange.open(connection, &head, at);
-            let watch = watch::request(&handle, &parts.headers, body.is_end_stream(), writes, settings, at);
-            handle.overhead(clock::now().saturating_duration_since(at));
+            let mut watch =
+                watch::request(&handle, &parts.headers, body.is_end_stream(), writes, settings, at);
+            let spent = clock::now().saturating_duration_since(at);
+            // Told with what the body takes, where there is one.
+            match &mut watch {
+                Some(watch) => watch.spend(spent),
+                None => handle.overhead(spent),
+            }
             (handle, watch)
         });
         let (handle, watch) = opened.map_or((None, None), |(handle, watch)| (Some(handle), watch));

@@ -4,15 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::CONTENT_ENCODING;
-
 use super::Settings;
-use super::head::Media;
+use super::head::{BodyHead, Media};
 use super::parse::{Events, Found, Json, Parse};
 use super::reader::Reader;
 use crate::clock;
 use crate::exchange::event::{EndReason, NotInspected};
-use crate::exchange::{AnswerShape, Handle};
+use crate::exchange::{AnswerShape, Handle, Told};
 use crate::fault::TransportFailure;
 use crate::protocol::message::{Document, Message};
 use crate::protocol::scan::Captures;
@@ -20,14 +18,18 @@ use crate::protocol::sse::SseEvent;
 
 /// Watches one body. The methods may panic: whoever calls them sees to it that the traffic goes on.
 pub(super) trait Watch: Send {
+    /// Adds time that was spent on the body before its first chunk.
+    fn spend(&mut self, spent: Duration);
+
     /// A chunk passes.
     fn chunk(&mut self, data: &[u8]);
 
     /// A call of `chunk` panicked: be content with less.
     fn fail(&mut self);
 
-    /// The body is over. Called once, last.
-    fn end(&mut self, end: BodyEnd);
+    /// The body is over. Called once, last. `at_once`: with the chunk that was just told, so that the clock need not be
+    /// read again.
+    fn end(&mut self, end: BodyEnd, at_once: bool);
 }
 
 /// How a body ended.
@@ -41,39 +43,60 @@ pub(super) enum BodyEnd {
     Dropped,
 }
 
-/// Who is told what was seen: the exchange core, or a recorder in tests. The methods are those of [`Handle`].
+/// Who is told what was seen: the exchange core, or a recorder in tests.
 pub(super) trait Listener: Clone + Send + 'static {
-    fn request_message(&self, message: Message, at: Instant);
-    fn request_end(&self, document: Document, at: Instant);
-    fn request_not_inspected(&self, reason: NotInspected, at: Instant);
-    fn response_head(&self, status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant)
-    -> Captures;
-    fn response_bytes(&self, at: Instant);
-    fn response_message(&self, message: Message, at: Instant);
-    fn response_event(&self, event: &SseEvent, document: Document, endpoint: Option<&[u8]>, at: Instant);
-    fn response_end(&self, document: Document, at: Instant);
-    fn response_not_inspected(&self, reason: NotInspected, at: Instant);
-    fn no_response(&self, failure: TransportFailure, at: Instant);
-    fn overhead(&self, spent: Duration);
-    fn end(&self, reason: EndReason, at: Instant);
-    fn trace_ids(&self) -> Option<([u8; 16], [u8; 8])>;
+    type Told<'a>: Tell;
+
+    /// To tell it several things in a row.
+    fn tell(&self) -> Self::Told<'_>;
 }
 
-macro_rules! forward_to_handle {
+/// What is told. The methods are those of [`Told`].
+pub(super) trait Tell {
+    fn request_message(&mut self, message: &mut Message, at: Instant);
+    fn request_end(&mut self, document: Document, at: Instant);
+    fn request_not_inspected(&mut self, reason: NotInspected, at: Instant);
+    fn response_head(
+        &mut self,
+        status: u16,
+        shape: AnswerShape,
+        session: Option<&[u8]>,
+        at: Instant,
+    ) -> Captures;
+    fn response_bytes(&mut self, at: Instant);
+    fn response_message(&mut self, message: &mut Message, at: Instant);
+    fn response_event(&mut self, event: &SseEvent, document: Document, endpoint: Option<&[u8]>, at: Instant);
+    fn response_end(&mut self, document: Document, at: Instant);
+    fn response_not_inspected(&mut self, reason: NotInspected, at: Instant);
+    fn no_response(&mut self, failure: TransportFailure, at: Instant);
+    fn overhead(&mut self, spent: Duration);
+    fn end(&mut self, reason: EndReason, at: Instant);
+    fn trace_ids(&mut self) -> Option<([u8; 16], [u8; 8])>;
+}
+
+impl Listener for Handle {
+    type Told<'a> = Told<'a>;
+
+    fn tell(&self) -> Told<'_> {
+        Self::tell(self)
+    }
+}
+
+macro_rules! forward_to_told {
     ($(fn $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
-        impl Listener for Handle {
-            $(fn $name(&self, $($arg: $type),*) $(-> $result)? { Handle::$name(self, $($arg),*) })*
+        impl Tell for Told<'_> {
+            $(fn $name(&mut self, $($arg: $type),*) $(-> $result)? { Told::$name(self, $($arg),*) })*
         }
     };
 }
 
-forward_to_handle! {
-    fn request_message(message: Message, at: Instant);
+forward_to_told! {
+    fn request_message(message: &mut Message, at: Instant);
     fn request_end(document: Document, at: Instant);
     fn request_not_inspected(reason: NotInspected, at: Instant);
     fn response_head(status: u16, shape: AnswerShape, session: Option<&[u8]>, at: Instant) -> Captures;
     fn response_bytes(at: Instant);
-    fn response_message(message: Message, at: Instant);
+    fn response_message(message: &mut Message, at: Instant);
     fn response_event(event: &SseEvent, document: Document, endpoint: Option<&[u8]>, at: Instant);
     fn response_end(document: Document, at: Instant);
     fn response_not_inspected(reason: NotInspected, at: Instant);
@@ -94,29 +117,31 @@ pub(super) fn request<L: Listener>(
     at: Instant,
 ) -> Option<Box<dyn Watch>> {
     let limit = settings.message_limit;
-    let parser = match Media::of(head) {
+    let head = BodyHead::of(head);
+    let parser = match head.media {
         _ if empty => None,
         Media::Json => Some(Json::new(limit)),
         Media::Unknown => Some(Json::perhaps(limit)),
         // Servers that do not care for the type take what `curl -d` calls a form. What is coded is none.
-        Media::Other if !head.contains_key(CONTENT_ENCODING) => Some(Json::perhaps(limit)),
+        Media::Other if !head.coded => Some(Json::perhaps(limit)),
         Media::Events | Media::Other => None,
     };
     let Some(parser) = parser else {
-        listener.request_end(Document::Empty, at);
+        listener.tell().request_end(Document::Empty, at);
         return None;
     };
     // In requests only arguments stand, in responses only results.
     let captures = Captures { arguments: settings.captures.arguments, ..Captures::NONE };
-    match reader(parser.capturing(captures).placing(writes), head, settings) {
+    match reader(parser.capturing(captures).placing(writes), &head, settings) {
         Ok(reader) => Some(Box::new(RequestWatch {
             listener: listener.clone(),
             settings: Arc::clone(settings),
             reader: Some(reader),
+            read: None,
             spent: Duration::ZERO,
         })),
         Err(reason) => {
-            listener.request_not_inspected(reason, at);
+            listener.tell().request_not_inspected(reason, at);
             None
         }
     }
@@ -131,15 +156,16 @@ pub(super) fn response<L: Listener>(
     at: Instant,
 ) -> Box<dyn Watch> {
     let limit = settings.message_limit;
-    let (shape, media) = match Media::of(head) {
-        Media::Json => (AnswerShape::Json, Media::Json),
-        Media::Events => (AnswerShape::EventStream, Media::Events),
-        Media::Unknown => (AnswerShape::Untyped, Media::Unknown),
-        Media::Other => (AnswerShape::Other, Media::Other),
+    let head = &BodyHead::of(head);
+    let shape = match head.media {
+        Media::Json => AnswerShape::Json,
+        Media::Events => AnswerShape::EventStream,
+        Media::Unknown => AnswerShape::Untyped,
+        Media::Other => AnswerShape::Other,
     };
-    let wanted = listener.response_head(status, shape, super::head::session(head), at);
+    let wanted = listener.tell().response_head(status, shape, head.session, at);
     let captures = Captures { arguments: 0, result: settings.captures.result, ..wanted };
-    match media {
+    match head.media {
         Media::Json => {
             ResponseWatch::boxed(listener, Some(Json::new(limit).capturing(captures)), head, settings, at)
         }
@@ -154,12 +180,8 @@ pub(super) fn response<L: Listener>(
     }
 }
 
-fn reader<P: Parse>(
-    parser: P,
-    head: &http::HeaderMap,
-    settings: &Settings,
-) -> Result<Reader<P>, NotInspected> {
-    Reader::new(parser, super::head::codings(head)?, settings.message_limit, &settings.memory)
+fn reader<P: Parse>(parser: P, head: &BodyHead<'_>, settings: &Settings) -> Result<Reader<P>, NotInspected> {
+    Reader::new(parser, head.codings?, settings.message_limit, &settings.memory)
 }
 
 /// Reads a request body.
@@ -168,38 +190,51 @@ struct RequestWatch<L> {
     settings: Arc<Settings>,
     /// `None` once it is not inspected any more.
     reader: Option<Reader<Json>>,
+    /// When the last chunk had been read.
+    read: Option<Instant>,
     spent: Duration,
 }
 
 impl<L: Listener> Watch for RequestWatch<L> {
+    fn spend(&mut self, spent: Duration) {
+        self.spent += spent;
+    }
+
     fn chunk(&mut self, data: &[u8]) {
+        self.read = None;
         let Some(reader) = &mut self.reader else { return };
         let at = clock::now();
+        let mut told = self.listener.tell();
         let read = reader.read(data, &self.settings.memory, &mut |found| {
             if let Found::Message(message) = found {
-                self.listener.request_message(message, at);
+                told.request_message(message, at);
             }
         });
         if let Err(reason) = read {
             self.reader = None;
-            self.listener.request_not_inspected(reason, at);
+            told.request_not_inspected(reason, at);
         }
-        self.spent += clock::now().saturating_duration_since(at);
+        drop(told);
+        let read = clock::now();
+        self.read = Some(read);
+        self.spent += read.saturating_duration_since(at);
     }
 
     fn fail(&mut self) {
         if self.reader.take().is_some() {
-            self.listener.request_not_inspected(NotInspected::Internal, clock::now());
+            self.listener.tell().request_not_inspected(NotInspected::Internal, clock::now());
         }
     }
 
     /// However the body ended, the document says whether it was whole: a server may answer, and the body be dropped,
     /// before the end of a request whose JSON was complete.
-    fn end(&mut self, _end: BodyEnd) {
+    fn end(&mut self, _end: BodyEnd, at_once: bool) {
+        let mut told = self.listener.tell();
         if let Some(mut reader) = self.reader.take() {
-            self.listener.request_end(reader.finish(), clock::now());
+            let at = self.read.filter(|_| at_once).unwrap_or_else(clock::now);
+            told.request_end(reader.finish(), at);
         }
-        self.listener.overhead(self.spent);
+        told.overhead(self.spent);
     }
 }
 
@@ -211,6 +246,8 @@ struct ResponseWatch<L, P> {
     reader: Option<Reader<P>>,
     /// Whether the first chunk was there.
     begun: bool,
+    /// When the last chunk had been read.
+    read: Option<Instant>,
     spent: Duration,
 }
 
@@ -218,56 +255,66 @@ impl<L: Listener, P: Parse + 'static> ResponseWatch<L, P> {
     fn boxed(
         listener: L,
         parser: Option<P>,
-        head: &http::HeaderMap,
+        head: &BodyHead<'_>,
         settings: &Arc<Settings>,
         at: Instant,
     ) -> Box<dyn Watch> {
         let reader = parser.and_then(|parser| {
-            let told = |reason| listener.response_not_inspected(reason, at);
+            let told = |reason| listener.tell().response_not_inspected(reason, at);
             reader(parser, head, settings).map_err(told).ok()
         });
         let settings = Arc::clone(settings);
-        Box::new(Self { listener, settings, reader, begun: false, spent: Duration::ZERO })
+        Box::new(Self { listener, settings, reader, begun: false, read: None, spent: Duration::ZERO })
     }
 }
 
 impl<L: Listener, P: Parse> Watch for ResponseWatch<L, P> {
+    fn spend(&mut self, spent: Duration) {
+        self.spent += spent;
+    }
+
     fn chunk(&mut self, data: &[u8]) {
+        self.read = None;
         if self.begun && self.reader.is_none() && !P::STREAM {
             return;
         }
         self.begun = true;
         let at = clock::now();
-        self.listener.response_bytes(at);
+        let mut told = self.listener.tell();
+        told.response_bytes(at);
         let Some(reader) = &mut self.reader else { return };
         let read = reader.read(data, &self.settings.memory, &mut |found| match found {
-            Found::Message(message) => self.listener.response_message(message, at),
+            Found::Message(message) => told.response_message(message, at),
             Found::Event { event, document, endpoint } => {
-                self.listener.response_event(event, document, endpoint, at);
+                told.response_event(event, document, endpoint, at);
             }
         });
         if let Err(reason) = read {
             self.reader = None;
-            self.listener.response_not_inspected(reason, at);
+            told.response_not_inspected(reason, at);
         }
-        self.spent += clock::now().saturating_duration_since(at);
+        drop(told);
+        let read = clock::now();
+        self.read = Some(read);
+        self.spent += read.saturating_duration_since(at);
     }
 
     fn fail(&mut self) {
         if self.reader.take().is_some() {
-            self.listener.response_not_inspected(NotInspected::Internal, clock::now());
+            self.listener.tell().response_not_inspected(NotInspected::Internal, clock::now());
         }
     }
 
-    fn end(&mut self, end: BodyEnd) {
-        let at = clock::now();
+    fn end(&mut self, end: BodyEnd, at_once: bool) {
+        let at = self.read.filter(|_| at_once).unwrap_or_else(clock::now);
+        let mut told = self.listener.tell();
         if let Some(mut reader) = self.reader.take()
             && end == BodyEnd::Complete
             && !P::STREAM
         {
-            self.listener.response_end(reader.finish(), at);
+            told.response_end(reader.finish(), at);
         }
-        self.listener.overhead(self.spent);
-        self.listener.end(self.settings.reason(end), at);
+        told.overhead(self.spent);
+        told.end(self.settings.reason(end), at);
     }
 }

@@ -97,6 +97,11 @@ impl Capture {
         self.wanted = wanted;
     }
 
+    /// Whether the text of elements is kept.
+    pub(super) const fn wants_text(&self) -> bool {
+        self.wanted.text > 0
+    }
+
     /// A value begins in the slot, at this byte of the chunk.
     #[inline]
     pub(super) fn begin(&mut self, slot: Slot, shape: Shape, at: usize, facts: &mut Facts) {
@@ -250,6 +255,14 @@ impl Capture {
         self.drop_arguments();
         self.result = None;
         *facts.captured() = None;
+    }
+
+    /// The same after the message: its tools are complete, and stay.
+    pub(super) fn keep_later(&mut self, keep: bool, facts: &mut Facts) {
+        self.keep = keep;
+        if !keep {
+            *facts.captured() = None;
+        }
     }
 
     /// Goes on without the text of arguments.

@@ -381,9 +381,9 @@ impl Facts {
         }
     }
 
-    /// The message is complete; the next one starts afresh.
-    pub(super) fn complete(&mut self, span: Span, batched: bool) -> Message {
-        let mut message = std::mem::take(&mut self.message);
+    /// The message is complete.
+    pub(super) fn complete(&mut self, span: Span, batched: bool) -> &mut Message {
+        let message = &mut self.message;
         message.size = span.end - span.start;
         message.batched = batched;
         message.kind = match (&message.method, self.has_error, self.has_result) {
@@ -409,11 +409,23 @@ impl Facts {
         }
         if self.has_result {
             let mut result = std::mem::take(&mut self.result);
-            message.answer.server = message.answer.server.or_else(|| result.meta_server.take());
+            if message.answer.server.is_none() {
+                message.answer.server = result.meta_server.take();
+            }
             message.answer.task = result.task();
         }
         (self.version_2, self.has_result, self.has_error) = (false, false, false);
         message
+    }
+
+    /// The message, complete or not.
+    pub(super) fn message(&mut self) -> &mut Message {
+        &mut self.message
+    }
+
+    /// The next message starts afresh.
+    pub(super) fn next(&mut self) {
+        self.message = Message::default();
     }
 
     /// Bytes of memory that the message's captures hold.

@@ -4,6 +4,7 @@
 //! of them leave at the end of the chunk with nothing lost.
 
 use super::facts::Shape;
+use super::members::USUAL_BEGINNING;
 use super::number::{self, Scalar, Step};
 use super::path::{Context, LONGEST_KEY, Slot};
 use super::text::plain;
@@ -21,9 +22,12 @@ impl Scanner {
             return at + 1;
         }
         let at = past_space(bytes, at);
-        if at < bytes.len() {
+        if let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             self.slot = Slot::Document;
             self.state = State::Value;
+            if rest.starts_with(USUAL_BEGINNING) {
+                return self.usual_beginning(bytes, at);
+            }
         }
         at
     }
@@ -91,13 +95,19 @@ impl Scanner {
     /// A key was read: which value follows?
     #[inline]
     fn member(&mut self, key: &[u8]) {
-        self.slot = self.top.context.member(key);
+        self.enter_slot(self.top.context.member(key));
         self.state = State::Colon;
-        if self.slot != Slot::Unread {
-            if self.top.seen & self.slot.bit() != 0 {
-                self.facts.forget(self.slot);
+    }
+
+    /// A value of this slot follows.
+    #[inline]
+    pub(super) fn enter_slot(&mut self, slot: Slot) {
+        self.slot = slot;
+        if slot != Slot::Unread {
+            if self.top.seen & slot.bit() != 0 {
+                self.facts.forget(slot);
             }
-            self.top.seen |= self.slot.bit();
+            self.top.seen |= slot.bit();
         }
     }
 
@@ -234,7 +244,7 @@ impl Scanner {
 
     /// Opens a context for the value at hand.
     #[inline]
-    fn enter(&mut self, context: Context) {
+    pub(super) fn enter(&mut self, context: Context) {
         if self.slot == Slot::Document {
             self.document = if context == Context::Batch { Document::Batch(0) } else { Document::Single };
         }
@@ -246,7 +256,7 @@ impl Scanner {
 
     /// Closes the innermost context, whose last byte is at `at`.
     #[inline]
-    fn close(&mut self, at: usize) -> usize {
+    pub(super) fn close(&mut self, at: usize) -> usize {
         let Frame { context, start, .. } = self.top;
         let span = Span { start, end: self.offset + at as u64 + 1 };
         let empty = self.state == State::FirstKey;

@@ -12,7 +12,7 @@
 //! - What is skipped (values that nobody reads) is not validated: brackets are counted, not paired. A valid document is
 //!   never called malformed; a malformed one may pass for a valid one.
 //!
-//! The parts: `grammar.rs` walks the tokens, `path.rs` knows which members are read, `skip.rs` passes over the others,
+//! The parts: `grammar.rs` walks the tokens, `members.rs` the plain ones in one go, `path.rs` knows which members are read, `skip.rs` passes over the others,
 //! `text.rs` and `number.rs` decode, `capture.rs` keeps raw text, `element.rs` knows the content of results, `facts.rs`
 //! builds the message.
 
@@ -20,6 +20,7 @@ mod capture;
 mod element;
 mod facts;
 mod grammar;
+mod members;
 mod number;
 mod path;
 mod skip;
@@ -75,6 +76,10 @@ pub struct Scanner {
     start: u64,
     /// Where a message that just became complete stands.
     ready: Option<Span>,
+    /// Whether a message that is the whole document waits for its end.
+    waits: bool,
+    /// Whether one does at the moment.
+    waiting: bool,
     skip: Skip,
     text: TextReader,
     scalar: ScalarReader,
@@ -137,6 +142,8 @@ impl Scanner {
             shape: Shape::Scalar,
             start: 0,
             ready: None,
+            waits: false,
+            waiting: false,
             skip: Skip::default(),
             text: TextReader::default(),
             scalar: ScalarReader::new(),
@@ -147,6 +154,12 @@ impl Scanner {
 
     /// Reads the next chunk. Each message is emitted when its last byte was read, those of a batch one by one.
     pub fn feed(&mut self, chunk: &[u8], emit: &mut impl FnMut(Message)) {
+        self.show(chunk, &mut |message| emit(std::mem::take(message)));
+    }
+
+    /// The same, without moving the messages: each is shown where it was made, to take from it what is wanted. Messages
+    /// are large, and most of what is in one is nothing.
+    pub fn show(&mut self, chunk: &[u8], look: &mut impl FnMut(&mut Message)) {
         let room = usize::try_from(self.limit - self.offset).unwrap_or(usize::MAX);
         let bytes = &chunk[..chunk.len().min(room)];
         let mut at = 0;
@@ -154,7 +167,14 @@ impl Scanner {
             at = self.walk(bytes, at);
             if let Some(span) = self.ready.take() {
                 self.capture.settle(bytes, &mut self.facts);
-                emit(self.facts.complete(span, matches!(self.document, Document::Batch(_))));
+                let batched = matches!(self.document, Document::Batch(_));
+                let message = self.facts.complete(span, batched);
+                if self.waits && !batched {
+                    self.waiting = true;
+                } else {
+                    look(message);
+                    self.facts.next();
+                }
             }
         }
         self.capture.settle(bytes, &mut self.facts);
@@ -177,7 +197,10 @@ impl Scanner {
         if !matches!(self.state, State::Begin | State::Done) {
             self.facts.reset();
             self.capture.reset();
+        } else if self.waiting {
+            self.facts.next();
         }
+        self.waiting = false;
         if self.text.held() > 0 {
             self.text = TextReader::default();
         }
@@ -195,6 +218,26 @@ impl Scanner {
         self.capture.held() + self.facts.held() + self.text.held()
     }
 
+    /// As if it were new, for documents of at most `limit` bytes; to be called between two documents.
+    pub fn reuse(&mut self, limit: u64) {
+        self.limit = limit;
+        self.waits = false;
+        self.capture = Capture::new();
+        self.facts.want_places(false);
+    }
+
+    /// From the next document on a message that is the whole document is not emitted: it waits, to be asked for with
+    /// [`Scanner::waiting`] before [`Scanner::finish`], for whether it counts depends on what follows. The messages of a
+    /// batch are emitted as ever.
+    pub fn wait(&mut self) {
+        self.waits = true;
+    }
+
+    /// The message that waits.
+    pub fn waiting(&mut self) -> Option<&mut Message> {
+        self.waiting.then(|| self.facts.message())
+    }
+
     /// From the next document on keeps payload of its messages ([`Message::captured`]); nothing at first.
     pub fn capture(&mut self, captures: Captures) {
         self.capture.want(captures);
@@ -210,14 +253,18 @@ impl Scanner {
     /// is held of them goes at once, and messages with `result.tools` get
     /// [`Finding::ToolsTooLarge`](super::message::Finding::ToolsTooLarge).
     pub fn keep_captures(&mut self, keep: bool) {
-        self.capture.keep_captures(keep, &mut self.facts);
+        if self.waiting {
+            self.capture.keep_later(keep, &mut self.facts);
+        } else {
+            self.capture.keep_captures(keep, &mut self.facts);
+        }
     }
 
     /// Reads on from `at` until a message is complete or nothing is left, and returns where that is.
     fn walk(&mut self, bytes: &[u8], mut at: usize) -> usize {
         while at < bytes.len() && self.ready.is_none() {
             at = match self.state {
-                State::Key | State::FirstKey => self.key(bytes, at),
+                State::Key | State::FirstKey => self.members(bytes, at),
                 State::Value => self.value(bytes, at),
                 State::Next => self.next(bytes, at),
                 State::Skip => self.skipped(bytes, at),
@@ -238,7 +285,9 @@ impl Scanner {
     #[cold]
     fn stop(&mut self, why: Document) {
         self.state = State::Stopped(why);
-        self.facts.reset();
+        if !self.waiting {
+            self.facts.reset();
+        }
         self.capture.reset();
         self.text = TextReader::default();
     }

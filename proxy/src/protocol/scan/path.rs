@@ -39,10 +39,21 @@ pub(super) enum Context {
     Error,
 }
 
-/// A value that is read. The slots of one context stand together and are fewer than 64 ([`Slot::bit`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Slot {
+macro_rules! slots {
+    ($($(#[$doc:meta])* $slot:ident,)*) => {
+        /// A value that is read. The slots of one context stand together and are fewer than 64 ([`Slot::bit`]).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Slot {
+            $($(#[$doc])* $slot,)*
+        }
+
+        /// All slots, each at the place of its number.
+        const SLOTS: &[Slot] = &[$(Slot::$slot,)*];
+    };
+}
+
+slots! {
     Unread,
     /// The whole document.
     Document,
@@ -133,6 +144,26 @@ pub(super) enum Slot {
     // Error
     Code,
 }
+
+/// What is asked of every slot that comes, as bits: one load for all of it.
+static FLAGS: [u8; SLOTS.len()] = {
+    let mut flags = [0; SLOTS.len()];
+    let mut at = 0;
+    while at < SLOTS.len() {
+        flags[at] = SLOTS[at].flags();
+        at += 1;
+    }
+    flags
+};
+
+/// See [`Slot::is_simple`].
+const SIMPLE: u8 = 1;
+/// See [`Slot::begins`].
+const BEGINS: u8 = 1 << 1;
+/// See [`Slot::is_read_object`].
+const READ_OBJECT: u8 = 1 << 2;
+/// See [`Slot::is_text`].
+const TEXT: u8 = 1 << 3;
 
 /// How much of a string is kept, and whether all of it is hashed.
 #[derive(Debug, Clone, Copy)]
@@ -352,6 +383,69 @@ impl Slot {
         matches!(self, Self::TraceParent | Self::TraceState)
     }
 
+    /// Whether a string, number or word in it is its text or value and nothing more: its size, place and spelling are no
+    /// facts, it is not captured, and nothing ends with it.
+    #[inline]
+    pub(super) fn is_simple(self) -> bool {
+        FLAGS[self as usize] & SIMPLE != 0
+    }
+
+    /// Whether it is a fact, beyond its text or value, that a string, number or word is there.
+    #[inline]
+    pub(super) fn begins(self) -> bool {
+        FLAGS[self as usize] & BEGINS != 0
+    }
+
+    /// Whether an object in it opens a context.
+    #[inline]
+    pub(super) fn is_read_object(self) -> bool {
+        FLAGS[self as usize] & READ_OBJECT != 0
+    }
+
+    /// Whether [`Slot::text`] says how to read a string in it.
+    #[inline]
+    pub(super) fn is_text(self) -> bool {
+        FLAGS[self as usize] & TEXT != 0
+    }
+
+    const fn flags(self) -> u8 {
+        let simple = !matches!(
+            self,
+            Self::Document
+                | Self::Message
+                | Self::Element
+                | Self::Result
+                | Self::Arguments
+                | Self::Tools
+                | Self::Structured
+                | Self::ElementText
+                | Self::ResourceText
+                | Self::TraceParent
+                | Self::TraceState
+        );
+        let begins = matches!(
+            self,
+            Self::Params
+                | Self::ParamsMeta
+                | Self::Error
+                | Self::Cursor
+                | Self::Resource
+                | Self::ElementData
+                | Self::ElementMime
+                | Self::ElementUri
+                | Self::ElementName
+                | Self::Content
+                | Self::WantsTask
+                | Self::ResultType
+                | Self::NextCursor
+        );
+        let read_object = self.object().is_some();
+        (simple as u8 * SIMPLE)
+            | (begins as u8 * BEGINS)
+            | (read_object as u8 * READ_OBJECT)
+            | (self.text().is_some() as u8 * TEXT)
+    }
+
     /// Whether the spelling of a number counts, beyond its value.
     pub(super) const fn is_id(self) -> bool {
         matches!(self, Self::Id | Self::CancelledId | Self::Subscription)
@@ -361,6 +455,23 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn simple_slots_that_begin_with_a_fact_say_so() {
+        use super::super::facts::{Facts, Shape};
+        for slot in SLOTS.iter().filter(|slot| slot.is_simple() && !slot.begins()) {
+            for shape in [Shape::Text, Shape::Scalar] {
+                let mut facts = Facts::default();
+                facts.begin(*slot, shape);
+                assert_eq!(format!("{facts:?}"), format!("{:?}", Facts::default()), "{slot:?} {shape:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_of_one_context_have_bits_of_their_own() {
+        assert!(SLOTS.iter().enumerate().all(|(place, slot)| *slot as usize == place));
+    }
 
     #[test]
     fn longest_key_fits() {

@@ -2,11 +2,14 @@
 //!
 //! Almost all bytes of large messages pass through here, so this file is about speed. Objects and arrays are read in
 //! blocks of 64 bytes: one bit mask per kind of byte, from which strings and brackets follow by arithmetic. What does
-//! not fill a block goes byte by byte; both ways see the same automaton (`block_wise_and_byte_wise_agree`).
+//! not fill a block, and the beginning, goes byte by byte, with a search in strings; both ways see the same automaton
+//! (`block_wise_and_byte_wise_agree`).
 //!
 //! The inside is not validated, kinds of brackets are not paired, and depth costs a counter only.
 
 use memchr::memchr2;
+
+use super::text::quote_or_backslash;
 
 /// Bytes per block: one bit each in a `u64`.
 const BLOCK: usize = 64;
@@ -21,18 +24,20 @@ pub(super) struct Skip {
     in_string: bool,
     /// Whether the byte before was a backslash that is not itself escaped.
     escaped: bool,
+    /// Whether nothing of a container was read yet.
+    fresh: bool,
 }
 
 impl Skip {
     /// Starts an object or array whose opening bracket was just consumed. Depths up to `floor` are of no interest: a
     /// higher one costs less.
     pub(super) fn start_container(&mut self, floor: u64) {
-        *self = Self { depth: 1, deepest: floor.max(1), in_string: false, escaped: false };
+        *self = Self { depth: 1, deepest: floor.max(1), in_string: false, escaped: false, fresh: true };
     }
 
     /// Starts a string whose opening quote was just consumed.
     pub(super) fn start_string(&mut self) {
-        *self = Self { depth: 0, deepest: 0, in_string: true, escaped: false };
+        *self = Self { depth: 0, deepest: 0, in_string: true, escaped: false, fresh: false };
     }
 
     /// The largest depth seen, or the floor.
@@ -45,10 +50,16 @@ impl Skip {
         if self.depth == 0 {
             return self.string(bytes);
         }
-        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        // Most containers are small. Their strings are passed as wholes, which costs less than a block.
+        let begun = if std::mem::take(&mut self.fresh) { bytes.len().min(2 * BLOCK) } else { 0 };
+        let (first, others) = bytes.split_at(begun);
+        if let Some(end) = self.bytes(first) {
+            return Some(end);
+        }
+        let (blocks, rest) = others.as_chunks::<BLOCK>();
         for (index, block) in blocks.iter().enumerate() {
             if let Some(end) = self.block(block) {
-                return Some(index * BLOCK + end);
+                return Some(begun + index * BLOCK + end);
             }
         }
         self.bytes(rest).map(|end| bytes.len() - rest.len() + end)
@@ -76,25 +87,37 @@ impl Skip {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, &byte) in bytes.iter().enumerate() {
-            if self.escaped {
-                self.escaped = false;
+        let mut at = usize::from(self.escaped && !bytes.is_empty());
+        self.escaped &= bytes.is_empty();
+        loop {
+            if self.in_string {
+                at += quote_or_backslash(bytes.get(at..)?)?;
+                if bytes[at] == b'"' {
+                    self.in_string = false;
+                } else {
+                    self.escaped = at + 1 == bytes.len();
+                    at += 1;
+                }
+                at += 1;
                 continue;
             }
-            match byte {
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = !self.in_string,
-                b'{' | b'[' if !self.in_string => self.open(),
-                b'}' | b']' if !self.in_string => {
+            match bytes.get(at)? {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.open(),
+                b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {
                         return Some(at + 1);
                     }
                 }
+                b'\\' => {
+                    self.escaped = at + 1 == bytes.len();
+                    at += 1;
+                }
                 _ => {}
             }
+            at += 1;
         }
-        None
     }
 
     fn open(&mut self) {

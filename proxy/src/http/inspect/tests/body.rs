@@ -1,5 +1,7 @@
 //! What a tapped body tells and what it lets through.
 
+use std::time::Duration;
+
 use super::super::body::TappedBody;
 use super::super::watch::{BodyEnd, Watch};
 use super::*;
@@ -27,7 +29,9 @@ impl Watch for Notes {
         self.say("fail".to_owned());
     }
 
-    fn end(&mut self, end: BodyEnd) {
+    fn spend(&mut self, _spent: Duration) {}
+
+    fn end(&mut self, end: BodyEnd, _at_once: bool) {
         self.say(format!("end {end:?}"));
     }
 }

@@ -10,7 +10,7 @@ use super::super::Settings;
 use super::super::body::TappedBody;
 use super::super::budget::Budget;
 use super::super::future::Open;
-use super::super::watch::{self, Listener};
+use super::super::watch::{self, Listener, Tell};
 use super::*;
 use crate::clock;
 use crate::exchange::AnswerShape;
@@ -49,17 +49,25 @@ fn id(message: &Message) -> String {
 }
 
 impl Listener for Recorder {
-    fn request_message(&self, message: Message, _at: Instant) {
-        self.say(format!("request {}", id(&message)));
+    type Told<'a> = &'a Self;
+
+    fn tell(&self) -> &Self {
+        self
     }
-    fn request_end(&self, document: Document, _at: Instant) {
+}
+
+impl Tell for &Recorder {
+    fn request_message(&mut self, message: &mut Message, _at: Instant) {
+        self.say(format!("request {}", id(message)));
+    }
+    fn request_end(&mut self, document: Document, _at: Instant) {
         self.say(format!("request end {document:?}"));
     }
-    fn request_not_inspected(&self, reason: NotInspected, _at: Instant) {
+    fn request_not_inspected(&mut self, reason: NotInspected, _at: Instant) {
         self.say(format!("request not inspected: {}", reason.as_str()));
     }
     fn response_head(
-        &self,
+        &mut self,
         status: u16,
         shape: AnswerShape,
         session: Option<&[u8]>,
@@ -68,30 +76,36 @@ impl Listener for Recorder {
         self.say(format!("head {status} {shape:?} {}", text(session)));
         Captures::NONE
     }
-    fn response_bytes(&self, _at: Instant) {
+    fn response_bytes(&mut self, _at: Instant) {
         self.say("bytes".into());
     }
-    fn response_message(&self, message: Message, _at: Instant) {
-        self.say(format!("response {}", id(&message)));
+    fn response_message(&mut self, message: &mut Message, _at: Instant) {
+        self.say(format!("response {}", id(message)));
     }
-    fn response_event(&self, event: &SseEvent, document: Document, endpoint: Option<&[u8]>, _at: Instant) {
+    fn response_event(
+        &mut self,
+        event: &SseEvent,
+        document: Document,
+        endpoint: Option<&[u8]>,
+        _at: Instant,
+    ) {
         self.say(format!("event {:?} {document:?} {}", event.name, text(endpoint)));
     }
-    fn response_end(&self, document: Document, _at: Instant) {
+    fn response_end(&mut self, document: Document, _at: Instant) {
         self.say(format!("response end {document:?}"));
     }
-    fn response_not_inspected(&self, reason: NotInspected, _at: Instant) {
+    fn response_not_inspected(&mut self, reason: NotInspected, _at: Instant) {
         self.say(format!("response not inspected: {}", reason.as_str()));
     }
-    fn no_response(&self, failure: TransportFailure, _at: Instant) {
+    fn no_response(&mut self, failure: TransportFailure, _at: Instant) {
         self.say(format!("no response: {}", failure.as_str()));
     }
-    fn overhead(&self, _spent: Duration) {}
-    fn trace_ids(&self) -> Option<([u8; 16], [u8; 8])> {
+    fn overhead(&mut self, _spent: Duration) {}
+    fn trace_ids(&mut self) -> Option<([u8; 16], [u8; 8])> {
         None
     }
 
-    fn end(&self, reason: EndReason, _at: Instant) {
+    fn end(&mut self, reason: EndReason, _at: Instant) {
         self.say(format!("end {reason:?}"));
     }
 }
@@ -514,4 +528,13 @@ proptest! {
         prop_assert_eq!(log.iter().filter(ends).count(), 1);
         prop_assert_eq!(settings.memory.used(), 0);
     }
+}
+
+/// Beside what the exchange holds of it: no scanner, and no room for a message.
+#[test]
+fn silent_stream_holds_no_more_than_its_reader() {
+    use super::super::parse::Events;
+    use super::super::reader::Reader;
+    let size = size_of::<Reader<Events>>();
+    assert!(size <= 320, "{size}");
 }
