@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 const SMALL: usize = 16 * 1024;
 
 /// Read at once while much is expected. More would leave the processor's cache between reading and writing.
-const LARGE: usize = 128 * 1024;
+const LARGE: usize = 256 * 1024;
 
 /// The bytes.
 #[derive(Debug, Default)]

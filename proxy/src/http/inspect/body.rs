@@ -16,11 +16,11 @@ use crate::http::{FromWire, Opener, Spelling};
 pin_project! {
     /// A body that forwards another one untouched: the same frames, in the same polls, with the same size hint.
     ///
-    /// It shows each data frame to its watch before it hands it on: hyper writes to the socket only when a body has
-    /// nothing more to give, so there is no later moment at which the look would cost less.
+    /// It shows each data frame to its watch before it hands it on: what is there goes out in one write, so a later look
+    /// would need a poll of its own, and a frame is so small that it takes some microseconds.
     ///
     /// A body ends in five ways, and this is the one place that knows them: `None`, trailers, an error, the last data
-    /// frame of a body that then says so (`is_end_stream`; hyper does not poll such a body again), and drop. Whichever
+    /// frame of a body that then says so (`is_end_stream`; nobody polls such a body again), and drop. Whichever
     /// comes first is told, once.
     pub struct TappedBody<B>
     where

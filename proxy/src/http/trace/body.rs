@@ -52,8 +52,8 @@ impl<E> Replay<E> {
         self.frames.as_slice().is_empty() && matches!(self.tail, Tail::Open)
     }
 
-    /// Whether an error is next that was not kept back yet. hyper drops what it has not written when a body fails, and
-    /// writes when a body has nothing: so the server gets what it would have got before the error.
+    /// Whether an error is next that was not kept back yet. Over HTTP/2 hyper drops what it has not written when a body
+    /// fails, and writes when a body has nothing: so the server gets what it would have got before the error.
     fn pauses(&mut self) -> bool {
         let error = self.frames.as_slice().is_empty() && matches!(self.tail, Tail::Error(_));
         error && !std::mem::replace(&mut self.paused, true)
