@@ -36,7 +36,7 @@ fn demo(flags: &[&str]) -> Command {
 /// A server of the user's own, with the flags that let agents call its tools.
 fn own_server() -> (Running, [String; 4]) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let running = server::start(server::Settings { listen, workers: 1 }).unwrap();
+    let running = server::start(server::Settings { listen, workers: 1, tools: 0 }).unwrap();
     let url = LoopbackUrl::at(running.address()).unwrap().to_string();
     (
         running,
