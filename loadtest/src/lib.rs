@@ -27,6 +27,7 @@ pub mod goals;
 pub mod load;
 pub mod machine;
 pub mod payload;
+pub mod report;
 mod rows;
 pub mod server;
 pub mod workers;

@@ -6,13 +6,25 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+/// The only addresses in a page are names of XML and what the command said.
+fn needs_nothing_from_elsewhere(html: &str) -> bool {
+    html.split("http")
+        .skip(1)
+        .all(|rest| rest.starts_with("://www.w3.org/2000/svg") || rest.starts_with("://127."))
+}
+
 fn compare(flags: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mcp-loadtest")).arg("compare").args(flags).output().unwrap()
 }
 
 #[test]
 fn a_comparison_gives_figures_for_each_target_and_scenario() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("new/report.html");
+    let pictures = directory.path().join("pictures");
     let output = compare(&[
+        &format!("--html={}", page.display()),
+        &format!("--svg-dir={}", pictures.display()),
         "--rounds=1",
         "--seconds=1",
         "--connections=4",
@@ -33,6 +45,10 @@ fn a_comparison_gives_figures_for_each_target_and_scenario() {
         assert!(bare["resident_kib"].as_f64().unwrap() > 0.0);
         assert_eq!(bare["cpu_ratio"]["median"], 1.0);
     }
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(needs_nothing_from_elsewhere(&html), "{html}");
+    // Latency and CPU of two scenarios, and the idle streams.
+    assert_eq!((html.matches("<svg ").count(), std::fs::read_dir(pictures).unwrap().count()), (5, 5));
     let [idle] = &comparison["idle"].as_array().unwrap()[..] else { panic!("{comparison}") };
     assert_eq!((&idle["name"], &idle["streams"]), (&"bare".into(), &50.into()));
 }

@@ -11,6 +11,7 @@ use crate::compare::{self, Case, Comparison, Peer};
 use crate::descriptors;
 use crate::goals::Goals;
 use crate::load::{MAX_CONNECTIONS, MAX_SECONDS};
+use crate::report;
 
 /// Most rounds of a comparison.
 const MAX_ROUNDS: u64 = 100;
@@ -65,6 +66,12 @@ pub struct CompareArgs {
     /// Write all figures to this file; `-` prints them instead of the tables.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page with curves and bars to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write each curve to a file of its own in this folder.
+    #[arg(long, value_name = "DIRECTORY")]
+    svg_dir: Option<PathBuf>,
 }
 
 /// How many idle streams.
@@ -87,10 +94,10 @@ fn idle_streams(text: &str) -> Result<IdleStreams, String> {
 impl CompareArgs {
     pub(super) async fn run(self) -> Result<(), Error> {
         let possible = descriptors::streams(descriptors::raise());
-        let json = self.json.clone();
+        let (json, html, svg) = (self.json.clone(), self.html.clone(), self.svg_dir.clone());
         let settings = self.settings(possible)?;
         let comparison = compare::run(&settings, &mut progress).await?;
-        write_reports(&comparison, json.as_deref())
+        write_reports(&comparison, json.as_deref(), html.as_deref(), svg.as_deref())
     }
 
     fn settings(self, possible: usize) -> Result<compare::Settings, Error> {
@@ -126,7 +133,20 @@ impl CompareArgs {
     }
 }
 
-fn write_reports(comparison: &Comparison, json: Option<&Path>) -> Result<(), Error> {
+fn write_reports(
+    comparison: &Comparison,
+    json: Option<&Path>,
+    html: Option<&Path>,
+    svg: Option<&Path>,
+) -> Result<(), Error> {
+    if let Some(file) = html {
+        write(file, &report::page(comparison))?;
+    }
+    if let Some(directory) = svg {
+        for (name, picture) in report::pictures(comparison) {
+            write(&directory.join(name), &picture)?;
+        }
+    }
     if json == Some(Path::new("-")) {
         return say(&serde_json::to_string_pretty(comparison)?);
     }

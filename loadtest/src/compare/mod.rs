@@ -29,7 +29,7 @@ pub use case::Case;
 pub use figures::{Figures, Ratio, TargetFigures};
 pub use idle::IdleFigures;
 pub use process::{CpuCounters, CpuTime, ProcessError, Processes};
-pub use target::{LISTENING, Peer};
+pub use target::{BARE, LISTENING, Peer, TAP};
 
 use target::Fleet;
 

@@ -16,9 +16,9 @@ use super::{CompareError, Settings};
 use crate::address::LoopbackUrl;
 
 /// Name of the floor; its figures are what the others are divided by.
-pub(super) const BARE: &str = "bare";
+pub const BARE: &str = "bare";
 /// Name of the mcp-tap without traces.
-pub(super) const TAP: &str = "mcp-tap";
+pub const TAP: &str = "mcp-tap";
 /// Name of the one that reads nothing.
 pub(super) const TAP_OFF: &str = "mcp-tap, inspect off";
 /// What `server` and `bare` print before their URL once they listen.
