@@ -44,6 +44,10 @@ impl Goal {
         Self { at_most: false, ..Self::at_most(what, measured, target, unit) }
     }
 
+    pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
     pub(crate) fn with_spread(self, lowest: f64, highest: f64) -> Self {
         Self { spread: Some((lowest, highest)), ..self }
     }
@@ -136,13 +140,13 @@ mod tests {
         let goals = Goals {
             goals: vec![
                 Goal::at_most("CPU", Some(1.1), 1.15, "").with_spread(1.0, 1.2),
-                Goal::at_least("streams", Some(1500.0), 2000.0, "/s"),
+                Goal::at_least("streams", Some(1500.0), 2000.0, "/s").with_note("busy machine"),
                 Goal::at_most("none", None, 3.0, "MiB"),
             ],
         };
         let text = goals.to_string();
         assert!(text.contains("1.10 (1.00..1.20)  <= 1.15"), "{text}");
-        assert!(text.contains("1500  >= 2000    /s   NO"), "{text}");
+        assert!(text.contains("1500  >= 2000    /s   NO  busy machine"), "{text}");
         assert!(text.ends_with("1 of 3 targets met\n"), "{text}");
         let json = serde_json::to_string(&goals).unwrap();
         assert_eq!(serde_json::from_str::<Goals>(&json).unwrap(), goals);

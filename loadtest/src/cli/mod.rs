@@ -1,6 +1,7 @@
 //! The command line.
 
 mod compare;
+mod limits;
 mod load;
 mod servers;
 mod targets;
@@ -18,6 +19,7 @@ use crate::load::{MAX_CONNECTIONS, MAX_RATE};
 use crate::workers::Running;
 
 pub use compare::CompareArgs;
+pub use limits::LimitsArgs;
 pub use load::{IdleArgs, LoadArgs};
 pub use servers::{BareArgs, CollectorArgs, ListenArgs, ServerArgs};
 pub use targets::TargetsArgs;
@@ -66,6 +68,8 @@ pub enum Command {
     Idle(IdleArgs),
     /// Compare direct calls, the bare proxy, mcp-tap and others under the same load in interleaved rounds.
     Compare(CompareArgs),
+    /// Measure what one mcp-tap needs (size, start, memory, scrapes, growth) against fixed targets.
+    Limits(LimitsArgs),
     /// Print the targets in files that `compare --json` and `limits --json` wrote, and whether they are met.
     Targets(TargetsArgs),
     /// Start a server, mcp-tap before it and agents that use it, and show live what mcp-tap sees.
@@ -102,6 +106,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Load(flags) => block_on(flags.run()),
         Command::Idle(flags) => block_on(flags.run()),
         Command::Compare(flags) => block_on(flags.run()),
+        Command::Limits(flags) => block_on(flags.run()),
         Command::Targets(flags) => flags.run(),
         Command::Demo(flags) => run_demo(flags),
         Command::Guarded(flags) => Err(flags.become_program().into()),
@@ -180,6 +185,7 @@ mod tests {
             "compare --rounds 0",
             "compare --scenario small@0",
             "compare --idle-streams 10001",
+            "limits",
             "targets",
             "compare --trace-ratio 0.1",
             "collector --listen 0.0.0.0:0",

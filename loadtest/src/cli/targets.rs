@@ -1,4 +1,4 @@
-//! Flags of what has targets.
+//! Flags of `targets`.
 
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ impl TargetsArgs {
 }
 
 /// Whether missed targets are a failure.
-fn check(goals: &Goals, wanted: bool) -> Result<(), Error> {
+pub(super) fn check(goals: &Goals, wanted: bool) -> Result<(), Error> {
     match goals.missed() {
         missed if wanted && missed > 0 => Err(format!("{missed} targets are missed").into()),
         _ => Ok(()),

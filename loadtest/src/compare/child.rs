@@ -20,14 +20,14 @@ const QUOTE: usize = 4 << 10;
 
 /// Where a program writes the line that names its address.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Speaks {
+pub(crate) enum Speaks {
     Stdout,
     Stderr,
 }
 
 /// How a process is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Killed,
     /// Asked, and killed only if that does not help.
     Asked,
@@ -40,11 +40,11 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// The running process; it is ended when this is dropped.
 #[derive(Debug)]
-pub(super) struct Child(Process, Ending);
+pub(crate) struct Child(Process, Ending);
 
 impl Child {
     /// Starts a program and waits for the first line in which `find` finds what is looked for.
-    pub(super) fn start<T: Send + 'static>(
+    pub(crate) fn start<T: Send + 'static>(
         program: &OsStr,
         arguments: &[String],
         speaks: Speaks,
@@ -78,7 +78,7 @@ impl Child {
     }
 
     /// Starts a program that does not say when it listens at `address`; what it prints goes into the file `output`.
-    pub(super) fn start_silent(
+    pub(crate) fn start_silent(
         mut command: Command,
         address: SocketAddr,
         output: &Path,
@@ -103,7 +103,7 @@ impl Child {
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.0.id()
     }
 }

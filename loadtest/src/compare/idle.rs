@@ -29,7 +29,7 @@ pub struct IdleFigures {
     pub opened_per_second: f64,
 }
 
-pub(super) async fn measure(target: &Target, streams: usize) -> Result<IdleFigures, CompareError> {
+pub(crate) async fn measure(target: &Target, streams: usize) -> Result<IdleFigures, CompareError> {
     let idle = |source| CompareError::Idle { name: target.name.clone(), source };
     let resident = || match &target.processes {
         Some(processes) => processes

@@ -3,15 +3,15 @@
 //! all of them; a ratio is always one of two figures of the same round.
 
 mod case;
-mod child;
+pub(crate) mod child;
 mod figures;
 mod goals;
-mod idle;
-mod peers;
+pub(crate) mod idle;
+pub(crate) mod peers;
 mod process;
 mod rounds;
 mod table;
-mod target;
+pub(crate) mod target;
 
 use std::io;
 use std::path::PathBuf;
@@ -130,6 +130,14 @@ pub enum CompareError {
         failures: u64,
         /// The first one.
         first: String,
+    },
+    /// Its admin port does not answer as it should.
+    #[error("{name}: admin port: {source}")]
+    Admin {
+        /// The target.
+        name: String,
+        /// What failed.
+        source: io::Error,
     },
     /// Idle streams could not be opened or did not stay open.
     #[error("{name}: {source}")]

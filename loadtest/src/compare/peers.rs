@@ -79,7 +79,7 @@ fn start(
 }
 
 /// A port that is free now. Another program might take it before the peer does; then the peer says so.
-fn free_port() -> io::Result<SocketAddr> {
+pub(crate) fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 

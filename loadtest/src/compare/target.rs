@@ -20,7 +20,7 @@ pub const BARE: &str = "bare";
 /// Name of the mcp-tap without traces.
 pub const TAP: &str = "mcp-tap";
 /// Name of the one that reads nothing.
-pub(super) const TAP_OFF: &str = "mcp-tap, inspect off";
+pub(crate) const TAP_OFF: &str = "mcp-tap, inspect off";
 /// What `server` and `bare` print before their URL once they listen.
 pub const LISTENING: &str = "listening on ";
 
@@ -49,11 +49,11 @@ impl FromStr for Peer {
 
 /// One way to the server.
 #[derive(Debug)]
-pub(super) struct Target {
-    pub(super) name: String,
-    pub(super) url: LoopbackUrl,
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) url: LoopbackUrl,
     /// The proxy; `None` for the direct way.
-    pub(super) processes: Option<Processes>,
+    pub(crate) processes: Option<Processes>,
 }
 
 /// Where the parts of the fleet are found.
@@ -64,8 +64,8 @@ struct Parts<'a> {
 
 /// All targets, and the processes behind those that were started here.
 #[derive(Debug)]
-pub(super) struct Fleet {
-    pub(super) targets: Vec<Target>,
+pub(crate) struct Fleet {
+    pub(crate) targets: Vec<Target>,
     children: Vec<Child>,
     /// Configurations and logs of the peers; dropped after them.
     directory: tempfile::TempDir,
@@ -73,7 +73,7 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// Starts the server, the bare proxy, every mcp-tap with its collector, and the peers.
-    pub(super) fn start(settings: &Settings) -> Result<Self, CompareError> {
+    pub(crate) fn start(settings: &Settings) -> Result<Self, CompareError> {
         let program = settings.program.as_os_str();
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.server_port)).to_string();
         let (server, url) = start("server", program, &["server", "--listen", &listen])?;
@@ -115,17 +115,17 @@ impl Fleet {
         let usual = &parts.settings.tap_arguments[..];
         if can_switch_inspection(tap) {
             let arguments = [usual, &["--inspect", "off"].map(str::to_owned)].concat();
-            let (child, url) = start_tap(tap, &parts.upstream, &arguments)?;
-            self.add(TAP_OFF, child, url);
+            let off = start_tap(tap, &parts.upstream, &arguments)?;
+            self.add(TAP_OFF, off.child, off.url);
         }
-        let (child, url) = start_tap(tap, &parts.upstream, usual)?;
-        self.add(TAP, child, url);
+        let plain = start_tap(tap, &parts.upstream, usual)?;
+        self.add(TAP, plain.child, plain.url);
         for ratio in &parts.settings.trace_ratios {
             let (collector, spans) = start("collector", parts.settings.program.as_os_str(), &["collector"])?;
             let endpoint = format!("http://{}", spans.address());
             let traces = ["--otlp-endpoint", &endpoint, "--trace-ratio", ratio].map(str::to_owned);
-            let (child, url) = start_tap(tap, &parts.upstream, &[usual, &traces].concat())?;
-            self.add(&traced(ratio), child, url);
+            let tracing = start_tap(tap, &parts.upstream, &[usual, &traces].concat())?;
+            self.add(&traced(ratio), tracing.child, tracing.url);
             self.children.push(collector);
         }
         Ok(())
@@ -159,7 +159,7 @@ impl Fleet {
 }
 
 /// Name of an mcp-tap that sends traces.
-pub(super) fn traced(ratio: &str) -> String {
+pub(crate) fn traced(ratio: &str) -> String {
     format!("{TAP}, traces {ratio}")
 }
 
@@ -175,42 +175,55 @@ fn names_inspect(help: &str) -> bool {
 }
 
 /// The programs and how they are asked for their versions.
-pub(super) fn programs(settings: &Settings) -> Vec<(&Path, &'static str)> {
+pub(crate) fn programs(settings: &Settings) -> Vec<(&Path, &'static str)> {
     let known = [(&settings.tap, "--version"), (&settings.nginx, "-v"), (&settings.haproxy, "-v")];
     known.into_iter().filter_map(|(program, flag)| Some((program.as_deref()?, flag))).collect()
 }
 
-fn start(name: &str, program: &OsStr, arguments: &[&str]) -> Result<(Child, LoopbackUrl), CompareError> {
+pub(crate) fn start(
+    name: &str,
+    program: &OsStr,
+    arguments: &[&str],
+) -> Result<(Child, LoopbackUrl), CompareError> {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let find = |line: &str| line.trim().strip_prefix(LISTENING)?.parse::<LoopbackUrl>().ok();
     Child::start(program, &arguments, Speaks::Stdout, find)
         .map_err(|source| CompareError::Start { name: name.to_owned(), source })
 }
 
-fn start_tap(program: &Path, upstream: &str, more: &[String]) -> Result<(Child, LoopbackUrl), CompareError> {
+/// An mcp-tap that runs, and where it is.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    pub(crate) child: Child,
+    pub(crate) url: LoopbackUrl,
+    pub(crate) admin: SocketAddr,
+}
+
+/// Starts an mcp-tap in front of a server.
+pub(crate) fn start_tap(program: &Path, upstream: &str, more: &[String]) -> Result<Tap, CompareError> {
     let upstream = format!("http://{upstream}");
     let fixed = ["run", "--upstream", &upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
     let mut arguments: Vec<String> = fixed.iter().map(ToString::to_string).collect();
     arguments.extend(["--log-format".to_owned(), "json".to_owned()]);
     arguments.extend_from_slice(more);
-    let name = || TAP.to_owned();
-    let (child, traffic) = Child::start(program.as_os_str(), &arguments, Speaks::Stderr, tap_address)
-        .map_err(|source| CompareError::Start { name: name(), source })?;
-    let url = LoopbackUrl::at(traffic)
-        .map_err(|error| CompareError::Start { name: name(), source: io::Error::other(error) })?;
-    Ok((child, url))
+    let failed = |source| CompareError::Start { name: TAP.to_owned(), source };
+    let (child, (traffic, admin)) =
+        Child::start(program.as_os_str(), &arguments, Speaks::Stderr, tap_addresses).map_err(failed)?;
+    let url = LoopbackUrl::at(traffic).map_err(|error| failed(io::Error::other(error)))?;
+    Ok(Tap { child, url, admin })
 }
 
-/// The traffic address in mcp-tap's log line `listening`.
-fn tap_address(line: &str) -> Option<SocketAddr> {
+/// The addresses for traffic and for operators in mcp-tap's log line `listening`.
+fn tap_addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     #[derive(Deserialize)]
     struct Line {
         message: String,
         traffic: Option<String>,
+        admin: Option<String>,
     }
     let line: Line = serde_json::from_str(line).ok()?;
     (line.message == "listening").then_some(())?;
-    line.traffic?.parse().ok()
+    Some((line.traffic?.parse().ok()?, line.admin?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -236,10 +249,13 @@ mod tests {
     }
 
     #[test]
-    fn the_address_of_mcp_tap_is_read_from_its_log() {
+    fn the_addresses_of_mcp_tap_are_read_from_its_log() {
         let line = r#"{"timestamp":"2026-11-22T10:00:00Z","level":"INFO","message":"listening","traffic":"127.0.0.1:81","admin":"127.0.0.1:82"}"#;
-        assert_eq!(tap_address(line), "127.0.0.1:81".parse().ok());
-        assert_eq!(tap_address(r#"{"message":"ready","traffic":"127.0.0.1:81"}"#), None);
-        assert_eq!(tap_address("listening"), None);
+        assert_eq!(tap_addresses(line), "127.0.0.1:81".parse().ok().zip("127.0.0.1:82".parse().ok()));
+        assert_eq!(
+            tap_addresses(r#"{"message":"ready","traffic":"127.0.0.1:81","admin":"127.0.0.1:82"}"#),
+            None
+        );
+        assert_eq!(tap_addresses("listening"), None);
     }
 }
