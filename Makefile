@@ -90,7 +90,7 @@ compare: ## Compare with a bare proxy, nginx and HAProxy in every scenario (rele
 	tap=(--tap "$$target/release/mcp-tap" --tap-arg=--workers --tap-arg=1); \
 	"$$target/release/mcp-loadtest" compare "$${tap[@]}" --trace-ratio 10% \
 		--nginx "$$(command -v nginx)" --haproxy "$$(command -v haproxy)" \
-		--rounds $(ROUNDS) --seconds 1 --scenario $(EVERY_SCENARIO) --idle-streams max \
+		--pin --rounds $(ROUNDS) --seconds 1 --scenario $(EVERY_SCENARIO) --idle-streams max \
 		--json "$$out/report.json" --html "$$out/report.html"; \
 	echo; "$$target/release/mcp-loadtest" limits "$${tap[@]}" --json "$$out/limits.json"; \
 	echo; echo "all targets"; "$$target/release/mcp-loadtest" targets "$$out/report.json" "$$out/limits.json"; \

@@ -1,4 +1,6 @@
 //! The program itself: a short comparison of what it starts.
+//!
+//! Needs mcp-tap beside it: `cargo build --bin mcp-tap`, which building all tests does.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its parts should fail there")]
 
@@ -51,6 +53,36 @@ fn a_comparison_gives_figures_for_each_target_and_scenario() {
     assert_eq!((html.matches("<svg ").count(), std::fs::read_dir(pictures).unwrap().count()), (5, 5));
     let [idle] = &comparison["idle"].as_array().unwrap()[..] else { panic!("{comparison}") };
     assert_eq!((&idle["name"], &idle["streams"]), (&"bare".into(), &50.into()));
+}
+
+#[test]
+fn mcp_tap_answers_like_the_server_whatever_is_called() {
+    let tap = std::path::PathBuf::from(env!("CARGO_BIN_EXE_mcp-loadtest")).with_file_name("mcp-tap");
+    assert!(tap.is_file(), "build it first: cargo build --bin mcp-tap");
+    let output = compare(&[
+        &format!("--tap={}", tap.display()),
+        "--trace-ratio=10%",
+        "--pin",
+        "--rounds=1",
+        "--seconds=1",
+        "--connections=4",
+        "--scenario=stateless@1,batch:3,agents",
+        "--json=-",
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let comparison: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for figures in comparison["scenarios"].as_array().unwrap() {
+        let targets = figures["targets"].as_array().unwrap();
+        let names: Vec<&str> = targets.iter().map(|target| target["name"].as_str().unwrap()).collect();
+        // The one with inspection off takes part if there is such a flag.
+        for name in ["direct", "bare", "mcp-tap", "mcp-tap, traces 10%"] {
+            assert!(names.contains(&name), "{name}: {names:?}");
+        }
+        for target in targets.iter().filter(|target| target["name"] != "direct") {
+            assert!(target["cpu_ratio"]["median"].as_f64().unwrap() > 0.0, "{target}");
+            assert!(target["curve"].as_array().unwrap().len() > 10, "{target}");
+        }
+    }
 }
 
 #[test]

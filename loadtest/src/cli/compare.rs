@@ -44,6 +44,10 @@ pub struct CompareArgs {
     /// Single-threaded executors of the bare proxy.
     #[arg(long, default_value_t = 1, value_parser = workers())]
     workers: usize,
+    /// Where there is one connection, keep the proxies on the first CPU, and client and server on the others: with one
+    /// call at a time the scheduler's choice decides more than the proxy does, and changes from turn to turn.
+    #[arg(long)]
+    pin: bool,
     /// What is called, one comparison each, separated by commas; `SCENARIO@CONNECTIONS` sets the connections of one.
     #[arg(long, default_value = "small", value_delimiter = ',', value_name = "SCENARIOS")]
     scenario: Vec<Case>,
@@ -121,6 +125,7 @@ impl CompareArgs {
             peers: self.peers,
             server_port: self.server_port,
             workers: self.workers,
+            pin: self.pin,
             nginx: self.nginx,
             haproxy: self.haproxy,
             cases: self.scenario,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
@@ -54,12 +54,10 @@ impl Child {
             Speaks::Stdout => (Stdio::piped(), Stdio::inherit()),
             Speaks::Stderr => (Stdio::null(), Stdio::piped()),
         };
-        let mut process = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()?;
+        let mut command = Command::new(program);
+        without_settings(&mut command);
+        let mut process =
+            command.args(arguments).stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn()?;
         let output: Option<Box<dyn Read + Send>> = match speaks {
             Speaks::Stdout => process.stdout.take().map(|pipe| Box::new(pipe) as _),
             Speaks::Stderr => process.stderr.take().map(|pipe| Box::new(pipe) as _),
@@ -77,7 +75,8 @@ impl Child {
         }
     }
 
-    /// Starts a program that does not say when it listens at `address`; what it prints goes into the file `output`.
+    /// Starts an HTTP proxy that does not say when it listens at `address`; what it prints goes into the file
+    /// `output`.
     pub(crate) fn start_silent(
         mut command: Command,
         address: SocketAddr,
@@ -89,7 +88,7 @@ impl Child {
         let mut child = Self(process, ending);
         let started = clock::now();
         loop {
-            if TcpStream::connect(address).is_ok() {
+            if answers(address) {
                 return Ok(child);
             }
             let ended = child.0.try_wait()?.is_some();
@@ -123,6 +122,27 @@ impl Drop for Child {
         drop(self.0.kill());
         drop(self.0.wait());
     }
+}
+
+/// Takes away what would change a program under test without being seen in the command.
+pub(crate) fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if ["MCP_TAP_", "OTEL_"].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Whether a request gets any answer: a master listens before its workers are there, and a connection alone does not
+/// show them.
+fn answers(address: SocketAddr) -> bool {
+    let ask = || -> io::Result<usize> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(START))?;
+        stream.write_all(b"OPTIONS / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        stream.read(&mut [0; 16])
+    };
+    ask().is_ok_and(|bytes| bytes > 0)
 }
 
 /// Reads lines until `find` is satisfied, then drains the pipe: a process must not stop because nobody reads its log.

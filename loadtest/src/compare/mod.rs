@@ -8,6 +8,7 @@ mod figures;
 mod goals;
 pub(crate) mod idle;
 pub(crate) mod peers;
+mod pin;
 mod process;
 mod rounds;
 mod table;
@@ -31,6 +32,7 @@ pub use idle::IdleFigures;
 pub use process::{CpuCounters, CpuTime, ProcessError, Processes};
 pub use target::{BARE, LISTENING, Peer, TAP};
 
+use pin::Cpus;
 use target::Fleet;
 
 /// What to compare, and for how long.
@@ -50,6 +52,8 @@ pub struct Settings {
     pub server_port: u16,
     /// Executors of the bare proxy.
     pub workers: usize,
+    /// With one connection keep the proxies on a CPU of their own, and client and server away from it.
+    pub pin: bool,
     /// An `nginx` to start, once without and once with its access log.
     pub nginx: Option<PathBuf>,
     /// An `haproxy` to start.
@@ -167,9 +171,14 @@ pub async fn run(settings: &Settings, progress: &mut impl FnMut(&str)) -> Result
     }
     let fleet = Fleet::start(settings)?;
     let mut scenarios = Vec::new();
+    let cpus = if settings.pin { Cpus::of_this_process() } else { None };
     for case in &settings.cases {
+        let connections = case.connections(settings.connections);
+        if let Some(cpus) = &cpus {
+            fleet.place(cpus, connections == 1)?;
+        }
         let rounds = rounds::run(&fleet.targets, *case, settings, &answers, progress).await?;
-        scenarios.push(Figures::of(*case, case.connections(settings.connections), &rounds));
+        scenarios.push(Figures::of(*case, connections, &rounds));
     }
     Ok(Comparison {
         setting,

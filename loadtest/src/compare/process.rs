@@ -59,19 +59,26 @@ impl Processes {
             let (user, system) = read(*pid, "stat", parse_stat)?;
             counters.user += user;
             counters.system += system;
-            let path = format!("/proc/{pid}/task");
-            let threads = fs::read_dir(&path).map_err(|source| ProcessError::Read { path, source })?;
-            for thread in threads.flatten() {
-                let Some(id) = thread.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                    continue;
-                };
-                // A thread may end between the two; a kernel may be built without this file.
-                if let Ok(nanos) = read(id, "schedstat", parse_schedstat) {
-                    counters.threads.insert(id, nanos);
-                }
+        }
+        for thread in self.threads()? {
+            // A thread may end between the two; a kernel may be built without this file.
+            if let Ok(nanos) = read(thread, "schedstat", parse_schedstat) {
+                counters.threads.insert(thread, nanos);
             }
         }
         Ok(counters)
+    }
+
+    /// The ids of all threads.
+    pub(super) fn threads(&self) -> Result<Vec<u32>, ProcessError> {
+        let mut threads = Vec::new();
+        for pid in &self.0 {
+            let path = format!("/proc/{pid}/task");
+            let entries = fs::read_dir(&path).map_err(|source| ProcessError::Read { path, source })?;
+            let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+            threads.extend(ids);
+        }
+        Ok(threads)
     }
 
     /// Resident memory in KiB.

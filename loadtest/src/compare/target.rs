@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::child::{Child, Speaks};
 use super::peers::{self, HAPROXY, NGINX, NGINX_WITH_LOG, Place};
+use super::pin::{self, Cpus};
 use super::process::Processes;
 use super::{CompareError, Settings};
 use crate::address::LoopbackUrl;
@@ -95,6 +96,22 @@ impl Fleet {
             processes: Some(Processes::of(peer.pid)),
         }));
         Ok(fleet)
+    }
+
+    /// Holds the proxies on a CPU of their own, and this process, the server and the collectors away from it; or lets
+    /// all of them go where they like.
+    pub(super) fn place(&self, cpus: &Cpus, apart: bool) -> Result<(), CompareError> {
+        let (proxy, others) = if apart { (&cpus.proxy, &cpus.others) } else { (&cpus.all, &cpus.all) };
+        for pid in std::iter::once(std::process::id()).chain(self.children.iter().map(Child::pid)) {
+            let failed = |source| CompareError::Process { name: format!("process {pid}"), source };
+            pin::hold(&Processes::of(pid), others).map_err(failed)?;
+        }
+        for target in &self.targets {
+            let Some(processes) = &target.processes else { continue };
+            let failed = |source| CompareError::Process { name: target.name.clone(), source };
+            pin::hold(processes, proxy).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, name: &str, child: Child, url: LoopbackUrl) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Settings;
 use super::sidecar::{Sidecar, get};
 use crate::clock;
+use crate::compare::child::without_settings;
 use crate::compare::peers::free_port;
 use crate::compare::{CompareError, Ratio, TAP};
 use crate::goals::Goal;
@@ -47,6 +48,7 @@ pub(super) fn measure(settings: &Settings) -> Result<Vec<Goal>, CompareError> {
 fn time_to_ready(settings: &Settings) -> io::Result<Duration> {
     let admin = free_port()?;
     let mut command = Command::new(&settings.tap);
+    without_settings(&mut command);
     command
         .args(["run", "--upstream", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin"])
         .arg(admin.to_string())

@@ -7,6 +7,7 @@ use super::{connections, cpu, idle, latency};
 use crate::compare::{Comparison, Figures, IdleFigures, Ratio, TargetFigures};
 use crate::goals::Goal;
 use crate::machine::Setting;
+use crate::rows::{NOTHING, without_empty_columns};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -103,7 +104,9 @@ const COLUMNS: [Column; 14] = [
 fn figures_table(figures: &Figures) -> String {
     let head = COLUMNS.map(|(head, _)| head.to_owned()).to_vec();
     let rows = figures.targets.iter().map(|of| COLUMNS.iter().map(|(_, cell)| cell(of)).collect());
-    table(&head, rows)
+    let mut rows = without_empty_columns(&std::iter::once(head).chain(rows).collect::<Vec<Vec<String>>>());
+    let head = rows.remove(0);
+    table(&head, rows.into_iter())
 }
 
 fn idle_table(idle: &[IdleFigures]) -> String {
@@ -161,7 +164,7 @@ fn ratio(ratio: Option<Ratio>) -> String {
 }
 
 fn nothing() -> String {
-    "–".to_owned()
+    NOTHING.to_owned()
 }
 
 #[cfg(test)]
