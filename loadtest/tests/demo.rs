@@ -121,7 +121,7 @@ fn a_demo_before_a_server_of_ones_own_shows_its_calls_and_leaves_nothing() {
         "at fault",
         "claude-code",
         "cursor-vscode",
-        "5 tools, 117 tokens per agent",
+        "6 tools, 141 tokens per agent",
         "your MCP client  http://127.0.0.1:",
         "after ",
     ] {
