@@ -70,10 +70,31 @@ pictures: parts ## Draw the pictures of deploy/docs/dashboards.md from real traf
 	$(PARTS)/bin/node proxy/tests/parts/pictures.mjs "$${CARGO_TARGET_DIR:-target}/demo" deploy/docs/pictures
 
 .PHONY: bench
-bench: ## Compare CPU and memory with a bare proxy (release build, then about four minutes)
+bench: ## Compare CPU and memory with a bare proxy only (release build, then about four minutes)
 	cargo build --release
 	target/release/mcp-loadtest compare --tap target/release/mcp-tap --tap-arg=--workers --tap-arg=1 \
 		--trace-ratio 10% --rounds 5 --seconds 2 --scenario small,medium,text,objects,sse:20 --idle-streams 2000
+
+# Rounds per scenario: more take longer and vary less.
+ROUNDS ?= 5
+EVERY_SCENARIO := small@1,small,medium,text,objects,sse:1,sse:10,sse:20,sse:1000,sse:20:2,batch:10,stateless,churn
+
+.PHONY: compare
+compare: ## Compare with a bare proxy, nginx and HAProxy in every scenario (release build, then about 14 minutes)
+	@export PATH="$$PATH:/usr/sbin"; { command -v nginx && command -v haproxy; } >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light haproxy >/dev/null; } \
+		|| { echo "nginx or haproxy is missing: install both (Debian and Ubuntu: apt-get install nginx-light haproxy as root)" >&2; exit 1; }
+	cargo build --release --bin mcp-tap --bin mcp-loadtest
+	@export PATH="$$PATH:/usr/sbin"; target="$${CARGO_TARGET_DIR:-target}"; out="$$target/compare"; \
+	tap=(--tap "$$target/release/mcp-tap" --tap-arg=--workers --tap-arg=1); \
+	"$$target/release/mcp-loadtest" compare "$${tap[@]}" --trace-ratio 10% \
+		--nginx "$$(command -v nginx)" --haproxy "$$(command -v haproxy)" \
+		--pin --rounds $(ROUNDS) --seconds 1 --scenario $(EVERY_SCENARIO) --idle-streams max \
+		--json "$$out/report.json" --html "$$out/report.html"; \
+	echo; "$$target/release/mcp-loadtest" limits "$${tap[@]}" --json "$$out/limits.json"; \
+	echo; echo "all targets"; "$$target/release/mcp-loadtest" targets "$$out/report.json" "$$out/limits.json"; \
+	echo "curves and bars: $$out/report.html"
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

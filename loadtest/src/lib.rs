@@ -12,7 +12,7 @@
 //! and runs the targets in turn, round by round: this machine may be busy, so only ratios of one round count.
 //!
 //! In reading order: [`payload`] (what is asked and answered, byte for byte), [`server`], [`bare`], [`collector`],
-//! [`load`], [`compare`]; [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
+//! [`load`], [`compare`], [`report`] (its page), [`limits`] (what one mcp-tap needs); [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
 //! [`demo`] is another matter: the whole product at work, to look at.
 
 pub mod address;
@@ -22,7 +22,13 @@ pub mod clock;
 pub mod collector;
 pub mod compare;
 pub mod demo;
+mod descriptors;
+pub mod goals;
+pub mod limits;
 pub mod load;
+pub mod machine;
 pub mod payload;
+pub mod report;
+mod rows;
 pub mod server;
 pub mod workers;

@@ -36,7 +36,7 @@ fn demo(flags: &[&str]) -> Command {
 /// A server of the user's own, with the flags that let agents call its tools.
 fn own_server() -> (Running, [String; 4]) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let running = server::start(server::Settings { listen, workers: 1 }).unwrap();
+    let running = server::start(server::Settings { listen, workers: 1, tools: 0 }).unwrap();
     let url = LoopbackUrl::at(running.address()).unwrap().to_string();
     (
         running,
@@ -121,7 +121,7 @@ fn a_demo_before_a_server_of_ones_own_shows_its_calls_and_leaves_nothing() {
         "at fault",
         "claude-code",
         "cursor-vscode",
-        "5 tools, 117 tokens per agent",
+        "6 tools, 141 tokens per agent",
         "your MCP client  http://127.0.0.1:",
         "after ",
     ] {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::CompareError;
-use super::process::resident_kib;
 use super::target::Target;
 use crate::clock;
 use crate::load;
@@ -30,12 +29,12 @@ pub struct IdleFigures {
     pub opened_per_second: f64,
 }
 
-pub(super) async fn measure(target: &Target, streams: usize) -> Result<IdleFigures, CompareError> {
+pub(crate) async fn measure(target: &Target, streams: usize) -> Result<IdleFigures, CompareError> {
     let idle = |source| CompareError::Idle { name: target.name.clone(), source };
-    let resident = || match target.pid {
-        Some(pid) => {
-            resident_kib(pid).map_err(|source| CompareError::Process { name: target.name.clone(), source })
-        }
+    let resident = || match &target.processes {
+        Some(processes) => processes
+            .resident_kib()
+            .map_err(|source| CompareError::Process { name: target.name.clone(), source }),
         None => Ok(0),
     };
     let before_kib = resident()?;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::process::{CpuTime, resident_kib};
+use super::case::Case;
+use super::process::{CpuTime, Processes};
 use super::target::Target;
 use super::{CompareError, Settings};
 use crate::load::{self, Report};
-use crate::payload::{Answers, Scenario};
+use crate::payload::Answers;
 
 /// Load before each turn that is not measured: connections, pools and caches are warm afterwards.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -30,7 +31,7 @@ pub(super) struct Turns {
 
 pub(super) async fn run(
     targets: &[Target],
-    scenario: Scenario,
+    case: Case,
     settings: &Settings,
     answers: &Answers,
     progress: &mut impl FnMut(&str),
@@ -42,8 +43,8 @@ pub(super) async fn run(
             // Another one begins in each round.
             let index = (round + turn) % targets.len();
             let target = &targets[index];
-            progress(&format!("{scenario}, round {} of {}: {}", round + 1, settings.rounds, target.name));
-            all[index].turns.push(take_turn(target, scenario, settings, answers).await?);
+            progress(&format!("{case}, round {} of {}: {}", round + 1, settings.rounds, target.name));
+            all[index].turns.push(take_turn(target, case, settings, answers).await?);
         }
     }
     Ok(all)
@@ -51,24 +52,26 @@ pub(super) async fn run(
 
 async fn take_turn(
     target: &Target,
-    scenario: Scenario,
+    case: Case,
     settings: &Settings,
     answers: &Answers,
 ) -> Result<Turn, CompareError> {
     let load = |duration| load::Settings {
         url: target.url.clone(),
-        scenario,
-        connections: settings.connections,
+        scenario: case.scenario,
+        connections: case.connections(settings.connections),
         duration,
         requests: None,
+        rate: settings.rate,
     };
     run_load(target, &load(WARM_UP), answers).await?;
     let process = |source| CompareError::Process { name: target.name.clone(), source };
-    let cpu = || target.pid.map(CpuTime::of).transpose().map_err(process);
+    let processes = target.processes.as_ref();
+    let cpu = || processes.map(Processes::cpu).transpose().map_err(process);
     let before = cpu()?;
     let report = run_load(target, &load(settings.turn), answers).await?;
-    let cpu = cpu()?.zip(before).map(|(after, before)| after.since(before));
-    let resident_kib = target.pid.map(resident_kib).transpose().map_err(process)?;
+    let cpu = cpu()?.zip(before).map(|(after, before)| after.since(&before));
+    let resident_kib = processes.map(Processes::resident_kib).transpose().map_err(process)?;
     Ok(Turn { report, cpu, resident_kib })
 }
 

@@ -4,33 +4,20 @@ use std::fmt::{self, Display};
 
 use super::figures::{Ratio, TargetFigures};
 use super::{Comparison, Figures, IdleFigures};
+use crate::rows::{NOTHING, figure, without_empty_columns, write_rows};
 
 impl Display for Comparison {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Figures { scenario, rounds, targets } in &self.scenarios {
-            writeln!(
-                out,
-                "{scenario}: {} connections, {rounds} rounds of {} s, bare on {} workers",
-                self.connections, self.turn_seconds, self.workers
-            )?;
-            let mut rows = vec![row([
-                "target",
-                "calls/s",
-                "CPU us/call (user + sys)",
-                "p50 us",
-                "p99 us",
-                "RSS MiB",
-                "CPU to bare",
-                "CPU to mcp-tap",
-                "calls/s to bare",
-            ])];
-            rows.extend(targets.iter().map(target_row));
-            write_rows(out, &rows)?;
+        let setting = &self.setting;
+        writeln!(out, "{}, {} cores, {}, {}", setting.cpu, setting.cores, setting.kernel, setting.date)?;
+        writeln!(out, "{}", setting.versions.join(", "))?;
+        for figures in &self.scenarios {
+            write_scenario(out, figures, self.turn_seconds, self.workers)?;
         }
         if !self.idle.is_empty() {
-            writeln!(out, "idle event streams")?;
-            let mut rows =
-                vec![row(["target", "streams", "KiB/stream", "RSS MiB before", "RSS MiB with", "opened/s"])];
+            writeln!(out, "\nidle event streams")?;
+            let head = ["target", "streams", "KiB/stream", "RSS MiB before", "RSS MiB with", "opened/s"];
+            let mut rows = vec![head.map(str::to_owned).to_vec()];
             rows.extend(self.idle.iter().map(idle_row));
             write_rows(out, &rows)?;
         }
@@ -38,31 +25,64 @@ impl Display for Comparison {
     }
 }
 
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
-    cells.map(str::to_owned).to_vec()
+/// A column: its head, and its cell for a target.
+type Column = (&'static str, fn(&TargetFigures) -> String);
+
+const FIGURES: [Column; 10] = [
+    ("target", |of| of.name.clone()),
+    ("calls/s", |of| figure(Some(of.requests_per_second), 0)),
+    ("CPU us/call (user + sys)", cpu),
+    ("p50 us", |of| figure(Some(of.p50_micros), 0)),
+    ("p99 us", |of| figure(Some(of.p99_micros), 0)),
+    ("first byte p50", |of| figure(Some(of.first_byte_p50_micros), 0)),
+    ("first byte p99", |of| figure(Some(of.first_byte_p99_micros), 0)),
+    ("event delay p99", |of| figure(of.event_delay_p99_micros, 0)),
+    ("RSS MiB", |of| figure(of.resident_kib.map(|kib| kib / 1024.0), 1)),
+    ("CPU to mcp-tap", |of| ratio(of.cpu_to_tap)),
+];
+
+const RATIOS: [Column; 8] = [
+    ("ratio to bare, round by round", |of| of.name.clone()),
+    ("CPU", |of| ratio(of.cpu_ratio)),
+    ("calls/s", |of| ratio(of.throughput_ratio)),
+    ("added p50", |of| ratio(of.added_p50_ratio)),
+    ("added p99", |of| ratio(of.added_p99_ratio)),
+    ("first byte p50", |of| ratio(of.first_byte_ratio)),
+    ("event delay p99", |of| ratio(of.event_delay_ratio)),
+    ("CPU to nginx with log", |of| ratio(of.cpu_to_nginx)),
+];
+
+fn write_scenario(
+    out: &mut fmt::Formatter<'_>,
+    figures: &Figures,
+    turn_seconds: f64,
+    workers: usize,
+) -> fmt::Result {
+    let Figures { scenario, connections, rounds, targets } = figures;
+    let plural = if *connections == 1 { "" } else { "s" };
+    writeln!(
+        out,
+        "\n{scenario}: {connections} connection{plural}, rounds of {turn_seconds} s: {rounds}, workers of bare: {workers}"
+    )?;
+    for columns in [&FIGURES[..], &RATIOS[..]] {
+        let head = columns.iter().map(|(head, _)| (*head).to_owned()).collect();
+        let row = |target| columns.iter().map(|(_, cell)| cell(target)).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(head).chain(targets.iter().map(row)).collect();
+        write_rows(out, &without_empty_columns(&rows))?;
+    }
+    Ok(())
 }
 
-fn target_row(figures: &TargetFigures) -> Vec<String> {
-    let cpu = match (figures.cpu_micros, figures.user_micros, figures.system_micros) {
-        (Some(cpu), Some(user), Some(system)) => format!("{cpu:.1} ({user:.1} + {system:.1})"),
-        _ => "-".to_owned(),
-    };
-    vec![
-        figures.name.clone(),
-        format!("{:.0}", figures.requests_per_second),
-        cpu,
-        format!("{:.0}", figures.p50_micros),
-        format!("{:.0}", figures.p99_micros),
-        figures.resident_kib.map_or_else(|| "-".to_owned(), |kib| format!("{:.1}", kib / 1024.0)),
-        ratio(figures.cpu_ratio),
-        ratio(figures.cpu_to_tap),
-        ratio(figures.throughput_ratio),
-    ]
+fn cpu(of: &TargetFigures) -> String {
+    match (of.cpu_micros, of.user_micros, of.system_micros) {
+        (Some(cpu), Some(user), Some(system)) => format!("{:.1} ({user:.1} + {system:.1})", cpu.median),
+        _ => NOTHING.to_owned(),
+    }
 }
 
 fn ratio(ratio: Option<Ratio>) -> String {
     ratio.map_or_else(
-        || "-".to_owned(),
+        || NOTHING.to_owned(),
         |Ratio { median, lowest, highest }| format!("{median:.2} ({lowest:.2}..{highest:.2})"),
     )
 }
@@ -76,52 +96,4 @@ fn idle_row(figures: &IdleFigures) -> Vec<String> {
         format!("{:.1}", figures.after_kib as f64 / 1024.0),
         format!("{:.0}", figures.opened_per_second),
     ]
-}
-
-/// The first column is a name and stands left, the others are figures and stand right.
-fn write_rows(out: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for cells in rows {
-        for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            match column {
-                0 => write!(out, "  {cell:<width$}")?,
-                _ => write!(out, "  {cell:>width$}")?,
-            }
-        }
-        writeln!(out)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let idle = |name: &str, streams| IdleFigures {
-            name: name.to_owned(),
-            streams,
-            before_kib: 1024,
-            after_kib: 3072,
-            kib_per_stream: 2.0,
-            opened_per_second: 1000.0,
-        };
-        let comparison = Comparison {
-            connections: 1,
-            workers: 1,
-            turn_seconds: 1.0,
-            scenarios: Vec::new(),
-            idle: vec![idle("bare", 1000), idle("a-long-name", 10)],
-        };
-        let text = comparison.to_string();
-        let lines: Vec<&str> = text.lines().skip(1).collect();
-        assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{text}");
-        assert!(lines[2].starts_with("  a-long-name       10         2.0"), "{text}");
-    }
 }

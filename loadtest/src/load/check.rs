@@ -1,6 +1,7 @@
-//! Whether an answer is the expected one, byte for byte, while it comes in pieces of any size.
+//! Whether an answer is the expected one, byte for byte, while it comes in pieces of any size. Only the digits of time
+//! stamps may be any; they are read on the way.
 
-use crate::payload::Answer;
+use crate::payload::{Call, EVENT_SIZE, STAMP_AT, STAMP_SIZE, read_digit};
 
 /// How an answer differs from what the fixture server sends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,64 +22,128 @@ pub enum Wrong {
     },
 }
 
+/// What comes next in a body.
+#[derive(Debug, PartialEq, Eq)]
+enum Segment<'a> {
+    /// These bytes.
+    Same(&'a [u8]),
+    /// So many more digits of a stamp.
+    Stamp(usize),
+    /// Nothing.
+    End,
+}
+
 /// Compares one body.
 #[derive(Debug)]
 pub(super) struct Check<'a> {
-    parts: [&'a [u8]; 4],
+    call: &'a Call,
     seen: usize,
+    stamp: u64,
 }
 
 impl<'a> Check<'a> {
-    pub(super) fn new(answer: &'a Answer, id: &'a str) -> Self {
-        Self { parts: [&answer.events, answer.before.as_bytes(), id.as_bytes(), &answer.after], seen: 0 }
+    pub(super) const fn new(call: &'a Call) -> Self {
+        Self { call, seen: 0, stamp: 0 }
     }
 
-    pub(super) fn feed(&mut self, mut piece: &[u8]) -> Result<(), Wrong> {
-        for part in &mut self.parts {
-            let length = part.len().min(piece.len());
-            let ((expected, rest), (got, next)) = (part.split_at(length), piece.split_at(length));
-            if expected != got {
-                let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
-                return Err(Wrong::Differs(self.seen + same));
-            }
+    /// Takes a piece; `stamped` is told each stamp that it completes.
+    pub(super) fn feed(&mut self, mut piece: &[u8], stamped: &mut impl FnMut(u64)) -> Result<(), Wrong> {
+        while !piece.is_empty() {
+            let length = match self.segment() {
+                Segment::End => return Err(Wrong::Differs(self.seen)),
+                Segment::Same(expected) => {
+                    let length = expected.len().min(piece.len());
+                    if expected[..length] != piece[..length] {
+                        let same = expected.iter().zip(piece).take_while(|(a, b)| a == b).count();
+                        return Err(Wrong::Differs(self.seen + same));
+                    }
+                    length
+                }
+                Segment::Stamp(left) => {
+                    let length = left.min(piece.len());
+                    for (index, byte) in piece[..length].iter().enumerate() {
+                        let digit = read_digit(*byte).ok_or(Wrong::Differs(self.seen + index))?;
+                        self.stamp = self.stamp << 4 | digit;
+                    }
+                    if length == left {
+                        stamped(std::mem::take(&mut self.stamp));
+                    }
+                    length
+                }
+            };
             self.seen += length;
-            (*part, piece) = (rest, next);
+            piece = &piece[length..];
         }
-        if piece.is_empty() { Ok(()) } else { Err(Wrong::Differs(self.seen)) }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<(), Wrong> {
-        let missing: usize = self.parts.iter().map(|part| part.len()).sum();
-        if missing == 0 {
-            return Ok(());
+        let expected = self.call.answer.size(self.call.id.len());
+        if self.seen == expected { Ok(()) } else { Err(Wrong::Short { got: self.seen, expected }) }
+    }
+
+    fn segment(&self) -> Segment<'a> {
+        let answer = &self.call.answer;
+        if self.seen < answer.events.len() {
+            let offset = self.seen % EVENT_SIZE;
+            return around_stamp(&answer.events[self.seen - offset..][..EVENT_SIZE], offset, Some(STAMP_AT));
         }
-        Err(Wrong::Short { got: self.seen, expected: self.seen + missing })
+        let mut offset = self.seen - answer.events.len();
+        for part in [answer.before.as_bytes(), self.call.id.as_bytes()] {
+            if offset < part.len() {
+                return Segment::Same(&part[offset..]);
+            }
+            offset -= part.len();
+        }
+        around_stamp(&answer.after, offset, answer.stamp)
+    }
+}
+
+/// What is at `offset` of `text`, in which a stamp may stand.
+fn around_stamp(text: &[u8], offset: usize, stamp: Option<usize>) -> Segment<'_> {
+    let stamp = stamp.unwrap_or(text.len());
+    if offset >= text.len() {
+        Segment::End
+    } else if offset < stamp {
+        Segment::Same(&text[offset..stamp])
+    } else if offset < stamp + STAMP_SIZE {
+        Segment::Stamp(stamp + STAMP_SIZE - offset)
+    } else {
+        Segment::Same(&text[offset..])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::{Answer, Answers, Tool, write_stamp};
     use bytes::Bytes;
 
-    fn check(pieces: &[&str]) -> Result<(), Wrong> {
+    fn plain_call() -> Call {
         let answer = Answer {
-            events: Bytes::from_static(b"one two "),
-            before: "id=",
+            events: Bytes::new(),
+            before: "one two id=",
             after: Bytes::from_static(b" end"),
+            stamp: None,
         };
-        let mut check = Check::new(&answer, "12");
+        let call = Answers::new().call(crate::payload::Scenario::Json(Tool::Small), 0, 12);
+        Call { answer, ..call }
+    }
+
+    fn check(call: &Call, pieces: &[&[u8]]) -> Result<Vec<u64>, Wrong> {
+        let mut check = Check::new(call);
+        let mut stamps = Vec::new();
         for piece in pieces {
-            check.feed(piece.as_bytes())?;
+            check.feed(piece, &mut |stamp| stamps.push(stamp))?;
         }
-        check.finish()
+        check.finish().map(|()| stamps)
     }
 
     #[test]
     fn an_answer_cut_anywhere_is_right() {
-        let whole = "one two id=12 end";
+        let whole = b"one two id=12 end";
         for cut in 0..=whole.len() {
-            assert_eq!(check(&[&whole[..cut], &whole[cut..]]), Ok(()), "cut at {cut}");
+            assert_eq!(check(&plain_call(), &[&whole[..cut], &whole[cut..]]), Ok(vec![]), "cut at {cut}");
         }
     }
 
@@ -91,7 +156,27 @@ mod tests {
             (&["one two id=12"][..], Wrong::Short { got: 13, expected: 17 }),
             (&[][..], Wrong::Short { got: 0, expected: 17 }),
         ] {
-            assert_eq!(check(pieces), Err(expected));
+            let pieces: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+            assert_eq!(check(&plain_call(), &pieces), Err(expected));
+        }
+    }
+
+    #[test]
+    fn stamps_are_read_wherever_a_stream_is_cut_and_nothing_else_may_differ() {
+        let call = Answers::new().call("sse:3".parse().unwrap(), 0, 7);
+        let mut body = Vec::new();
+        call.answer.write(&call.id, &mut body);
+        let last = body.len() - call.answer.after.len() + call.answer.stamp.unwrap();
+        for (at, stamp) in [(STAMP_AT, 5), (EVENT_SIZE + STAMP_AT, 6), (last, u64::MAX)] {
+            write_stamp(&mut body[at..], stamp);
+        }
+        for cut in 0..=body.len() {
+            assert_eq!(check(&call, &[&body[..cut], &body[cut..]]), Ok(vec![5, 6, u64::MAX]), "cut at {cut}");
+        }
+        for (at, byte) in [(0, b'x'), (STAMP_AT, b'g'), (STAMP_AT + STAMP_SIZE, b'0'), (last + 3, b'A')] {
+            let mut broken = body.clone();
+            broken[at] = byte;
+            assert_eq!(check(&call, &[&broken]), Err(Wrong::Differs(at)));
         }
     }
 }

@@ -9,7 +9,8 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::payload::{Answer, EVENT_SIZE};
+use crate::clock;
+use crate::payload::{Answer, EVENT_SIZE, STAMP_AT, write_stamp};
 
 /// Up to this size an answer is copied together into one frame; above, the constant part is sent as it lies.
 const ONE_FRAME: usize = 16 << 10;
@@ -22,8 +23,8 @@ pub struct Body(Kind);
 enum Kind {
     /// Known length, in one or two frames.
     Whole { first: Option<Bytes>, second: Option<Bytes> },
-    /// Events that are still to come, then the last one.
-    Events { events: Bytes, last: Option<Bytes>, interval: Option<Interval> },
+    /// Events that are still to come, then the last one with the place of its stamp.
+    Events { events: Bytes, last: Option<(Vec<u8>, usize)>, interval: Option<Interval> },
     /// An event stream on which nothing ever comes.
     Silent,
 }
@@ -32,6 +33,10 @@ impl Body {
     pub(super) const fn text(text: &'static str) -> Self {
         let first = if text.is_empty() { None } else { Some(Bytes::from_static(text.as_bytes())) };
         Self(Kind::Whole { first, second: None })
+    }
+
+    pub(super) const fn bytes(body: Bytes) -> Self {
+        Self(Kind::Whole { first: Some(body), second: None })
     }
 
     pub(super) const fn silent() -> Self {
@@ -51,18 +56,24 @@ impl Body {
         Self(Kind::Whole { first: Some(first.freeze()), second })
     }
 
-    /// One chunk per event, as real servers write them. With no time between them hyper puts many chunks into one
-    /// write, so that a proxy finds them in one read.
+    /// One chunk per event, as real servers write them, each with the time at which it is handed over. With no time
+    /// between them hyper puts many chunks into one write, so that a proxy finds them in one read.
     pub(super) fn events(id: &str, answer: &Answer, interval: Duration) -> Self {
         let events = answer.events.clone();
         let last = [answer.before.as_bytes(), id.as_bytes(), &answer.after].concat();
+        let stamp = answer.before.len() + id.len() + answer.stamp.unwrap_or(answer.after.len());
         let interval = (!interval.is_zero()).then(|| {
             let mut interval = tokio::time::interval(interval);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         });
-        Self(Kind::Events { events, last: Some(last.into()), interval })
+        Self(Kind::Events { events, last: Some((last, stamp)), interval })
     }
+}
+
+fn stamped(mut event: Vec<u8>, at: usize) -> Bytes {
+    write_stamp(&mut event[at..], clock::monotonic_nanos());
+    event.into()
 }
 
 impl hyper::body::Body for Body {
@@ -81,7 +92,11 @@ impl hyper::body::Body for Body {
                 if let Some(interval) = interval {
                     ready!(interval.poll_tick(cx));
                 }
-                if events.is_empty() { last.take() } else { Some(events.split_to(EVENT_SIZE)) }
+                if events.is_empty() {
+                    last.take().map(|(event, at)| stamped(event, at))
+                } else {
+                    Some(stamped(events.split_to(EVENT_SIZE).to_vec(), STAMP_AT))
+                }
             }
         };
         Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))

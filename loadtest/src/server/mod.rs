@@ -1,11 +1,14 @@
 //! The fixture: an MCP server over Streamable HTTP that costs next to nothing, so that the proxy in front of it is
-//! what is measured. It looks at no header and keeps no session; the id is echoed as it was spelled.
+//! what is measured. It keeps no session and looks at no header but those by which revision 2026-07-28 routes; the id
+//! is echoed as it was spelled.
 //!
 //! `POST` of `tools/call` answers by the tool's name ([`crate::payload::Tool`]), `initialize` with a session id,
-//! `tools/list`, `ping`, notifications with 202; `GET` opens an event stream that stays silent; `DELETE` is a 200.
+//! `tools/list`, `server/discover`, `ping`, batches, notifications with 202; `GET` opens an event stream that stays
+//! silent; `DELETE` is a 200.
 
 mod answer;
 mod body;
+mod call;
 
 use std::io;
 use std::sync::Arc;
@@ -28,6 +31,8 @@ pub struct Settings {
     pub listen: Loopback,
     /// Single-threaded executors, each with its own listener.
     pub workers: usize,
+    /// Further tools that it lists, `tool_0000` and up.
+    pub tools: u32,
 }
 
 /// Starts it.
@@ -35,7 +40,7 @@ pub struct Settings {
 /// # Errors
 /// When the address cannot be bound or a thread not be started.
 pub fn start(settings: Settings) -> io::Result<Running> {
-    let fixture = Arc::new(Fixture::new());
+    let fixture = Arc::new(Fixture::new(settings.tools));
     Workers::bind(settings.listen, settings.workers)?.start(move || {
         let fixture = fixture.clone();
         move |stream| {
