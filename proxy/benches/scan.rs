@@ -2,25 +2,26 @@
 //!
 //! Inputs are deterministic; each line is the best of many rounds, which is what repeats on a shared machine.
 //!
-//! Measured 2026-11-22, Rust 1.95, 2 shared cores of an Intel Xeon (x86-64, no target features), busy machine:
+//! Measured 2026-11-30, Rust 1.95, 2 shared cores (x86-64, no target features), busy machine; behind it, in the same
+//! hour, the state before members were read in one go (840e3a8):
 //!
 //! ```text
-//! scan  request, whole                            323 B          455 ns     0.71 GB/s
-//! scan  modern request, whole                     357 B          569 ns     0.63 GB/s
-//! scan  text result 400 B, whole                  390 B          295 ns     1.32 GB/s
-//! scan  object result 400 B, whole                396 B          341 ns     1.16 GB/s
-//! scan  text result 10 kB, whole                10090 B         1511 ns     6.68 GB/s
-//! scan  text result 10 kB, 1400 B               10090 B         1478 ns     6.83 GB/s
-//! scan  object result 10 kB, whole               9156 B         3409 ns     2.69 GB/s
-//! scan  object result 10 kB, 1400 B              9156 B         3778 ns     2.42 GB/s
-//! scan  text result 1 MB, whole               1000090 B       129378 ns     7.73 GB/s
-//! scan  text result 1 MB, 1400 B              1000090 B       143937 ns     6.95 GB/s
-//! scan  object result 1 MB, whole             1009886 B       349884 ns     2.89 GB/s
-//! scan  object result 1 MB, 1400 B            1009886 B       406469 ns     2.48 GB/s
-//! sse   4000 events of 250 B, 1400 B          1172000 B          108 ns     2.73 GB/s
-//! sse   one event of 900 kB, 1400 B            900123 B        21852 ns    41.19 GB/s
-//! both  4000 events of 250 B, 1400 B          1172000 B          432 ns     0.68 GB/s
-//! both  one event of 900 kB, 1400 B            900123 B       145602 ns     6.18 GB/s
+//! scan  request, whole                            323 B          230 ns     1.40 GB/s        266 ns
+//! scan  modern request, whole                     357 B          243 ns     1.47 GB/s        310 ns
+//! scan  text result 400 B, whole                  390 B          111 ns     3.51 GB/s        169 ns
+//! scan  object result 400 B, whole                396 B          205 ns     1.93 GB/s        228 ns
+//! scan  text result 10 kB, whole                10090 B          995 ns    10.14 GB/s       1058 ns
+//! scan  text result 10 kB, 1400 B               10090 B         1237 ns     8.16 GB/s       1160 ns
+//! scan  object result 10 kB, whole               9156 B         2736 ns     3.35 GB/s       2788 ns
+//! scan  object result 10 kB, 1400 B              9156 B         2845 ns     3.22 GB/s       2920 ns
+//! scan  text result 1 MB, whole               1000090 B        84666 ns    11.81 GB/s      81902 ns
+//! scan  text result 1 MB, 1400 B              1000090 B       102673 ns     9.74 GB/s     100350 ns
+//! scan  object result 1 MB, whole             1009886 B       291355 ns     3.47 GB/s     293118 ns
+//! scan  object result 1 MB, 1400 B            1009886 B       314079 ns     3.22 GB/s     317354 ns
+//! sse   4000 events of 250 B, 1400 B          1172000 B           34 ns     8.65 GB/s         56 ns
+//! sse   one event of 900 kB, 1400 B            900123 B         9985 ns    90.15 GB/s      10196 ns
+//! both  4000 events of 250 B, 1400 B          1172000 B          156 ns     1.88 GB/s        240 ns
+//! both  one event of 900 kB, 1400 B            900123 B       107190 ns     8.40 GB/s     105768 ns
 //! ```
 //!
 //! The byte loop that the 64-byte blocks of `skip.rs` replaced read objects at about 1 GB/s.

@@ -203,7 +203,7 @@ pub struct HttpRecord {
     pub duration: Duration,
     /// From the request head to the server's first response byte.
     pub first_byte: Option<Duration>,
-    /// Time spent in this proxy's own code: routing, header work, scanning.
+    /// Time spent in this proxy's own code: routing, header work, scanning. Zero where it was not measured.
     pub overhead: Duration,
     /// Why it ended.
     pub end: EndReason,

@@ -170,6 +170,13 @@ impl Exchange {
         Handle::new(HttpCall::open(connection, head, at))
     }
 
+    /// The same for an exchange on which the time that this proxy spends is not measured: what [`Handle::overhead`] is told
+    /// of it does not count.
+    #[must_use]
+    pub fn open_unmeasured(&self, connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Handle {
+        Handle::new(HttpCall::open(connection, head, at).unmeasured())
+    }
+
     /// Whether contexts are written into messages, so that it counts what speaks against a change of the body.
     #[must_use]
     pub fn writes_messages(&self) -> bool {

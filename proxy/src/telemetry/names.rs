@@ -283,7 +283,7 @@ metrics! {
     FirstByte = "mcp_proxy_time_to_first_byte_seconds", Kind::Histogram(FIRST_BYTE_SECONDS),
         "Time from the request head to the server's first response byte, for exchanges that carry MCP.";
     Overhead = "mcp_proxy_overhead_seconds", Kind::Histogram(OVERHEAD_SECONDS),
-        "Time spent in this proxy's own code per HTTP exchange.";
+        "Time spent in this proxy's own code per HTTP exchange, measured on one in eight.";
     NotInspected = "mcp_proxy_not_inspected_total", Kind::Counter,
         "What was forwarded without being read, by reason.";
     MessageFindings = "mcp_proxy_message_findings_total", Kind::Counter,

@@ -227,7 +227,9 @@ impl Inner {
 
     fn http_ended(&self, record: HttpRecord) {
         let metrics = &self.metrics;
-        metrics.overhead.observe(record.overhead.as_secs_f64());
+        if !record.overhead.is_zero() {
+            metrics.overhead.observe(record.overhead.as_secs_f64());
+        }
         if !record.mcp {
             metrics.http(record.method, status_class(record.status)).observe(record.duration.as_secs_f64());
         } else if let Some(first_byte) = record.first_byte {

@@ -77,6 +77,7 @@ pub(super) struct HttpCall {
     resuming: bool,
 
     mcp: bool,
+    measured: bool,
     overhead: Duration,
     /// Its trace contexts; `None` where traces are not made.
     contexts: Option<Box<Contexts>>,
@@ -146,6 +147,7 @@ impl HttpCall {
             announced: false,
             blind: false,
             resuming: false,
+            measured: true,
             overhead: Duration::ZERO,
             contexts: Contexts::open(core, head),
             over: None,
@@ -166,7 +168,16 @@ impl HttpCall {
 
     /// Time spent in this proxy's own code.
     pub(super) fn overhead(&mut self, spent: Duration) {
-        self.overhead += spent;
+        if self.measured {
+            self.overhead += spent;
+        }
+    }
+
+    /// The same, of which nobody measures what time is spent.
+    #[inline]
+    pub(super) fn unmeasured(mut self) -> Self {
+        self.measured = false;
+        self
     }
 
     /// Whether the message is MCP; takes note of what is odd about it if so. JSON of other protocols may have a

@@ -61,11 +61,19 @@ pub(super) struct Open<L: Listener> {
     /// `None` when the exchange went on or ended, and when it could not be opened.
     listener: Option<L>,
     settings: Arc<Settings>,
+    /// Whether the time that is spent on it is measured.
+    measured: bool,
 }
 
 impl<L: Listener> Open<L> {
     pub(super) const fn new(listener: Option<L>, settings: Arc<Settings>) -> Self {
-        Self { listener, settings }
+        Self { listener, settings, measured: false }
+    }
+
+    /// The same, of which is measured what time is spent.
+    pub(super) fn measured(mut self, measured: bool) -> Self {
+        self.measured = measured;
+        self
     }
 
     /// The response head is there: the exchange goes on with the body.
@@ -75,7 +83,9 @@ impl<L: Listener> Open<L> {
             guarded(|| {
                 let at = clock::now();
                 let mut watch = watch::response(listener, status, response.headers(), &self.settings, at);
-                watch.spend(clock::now().saturating_duration_since(at));
+                if self.measured {
+                    watch.spend(clock::now().saturating_duration_since(at));
+                }
                 watch
             })
         });

@@ -56,6 +56,7 @@ mod decode;
 mod future;
 mod head;
 mod layer;
+mod measure;
 mod parse;
 mod reader;
 mod scanners;

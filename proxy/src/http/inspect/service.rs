@@ -12,7 +12,7 @@ use super::body::{TappedBody, guarded};
 use super::future::{Open, ResponseFuture};
 use super::layer::Shared;
 use super::watch;
-use super::{context, head};
+use super::{context, head, measure};
 use crate::clock;
 use crate::http::forward::ForwardError;
 use crate::http::trace::HOLD_SIZE;
@@ -59,20 +59,30 @@ where
                     head.context.sealed = context::seal(&parts.headers, settings.memory.has_room(needed));
                 }
             }
-            let handle = exchange.open(connection, &head, at);
+            let measured = measure::next();
+            let handle = if measured {
+                exchange.open(connection, &head, at)
+            } else {
+                exchange.open_unmeasured(connection, &head, at)
+            };
             let mut watch =
                 watch::request(&handle, &parts.headers, body.is_end_stream(), writes, settings, at);
-            let spent = clock::now().saturating_duration_since(at);
-            // Told with what the body takes, where there is one.
-            match &mut watch {
-                Some(watch) => watch.spend(spent),
-                None => handle.overhead(spent),
+            if measured {
+                let spent = clock::now().saturating_duration_since(at);
+                // Told with what the body takes, where there is one.
+                match &mut watch {
+                    Some(watch) => watch.spend(spent),
+                    None => handle.overhead(spent),
+                }
             }
-            (handle, watch)
+            (handle, watch, measured)
         });
-        let (handle, watch) = opened.map_or((None, None), |(handle, watch)| (Some(handle), watch));
+        let (handle, watch, measured) = match opened {
+            Some((handle, watch, measured)) => (Some(handle), watch, measured),
+            None => (None, None, false),
+        };
         let told = if settings.contexts { handle.clone() } else { None };
-        let open = Open::new(handle, Arc::clone(settings));
+        let open = Open::new(handle, Arc::clone(settings)).measured(measured);
         let request = Request::from_parts(parts, TappedBody::new(body, watch).of_exchange(told));
         ResponseFuture::new(self.inner.call(request), open)
     }

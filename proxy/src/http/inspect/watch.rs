@@ -18,7 +18,7 @@ use crate::protocol::sse::SseEvent;
 
 /// Watches one body. The methods may panic: whoever calls them sees to it that the traffic goes on.
 pub(super) trait Watch: Send {
-    /// Adds time that was spent on the body before its first chunk.
+    /// Measures what time is spent from now on, and adds what was spent before the first chunk.
     fn spend(&mut self, spent: Duration);
 
     /// A chunk passes.
@@ -138,7 +138,7 @@ pub(super) fn request<L: Listener>(
             settings: Arc::clone(settings),
             reader: Some(reader),
             read: None,
-            spent: Duration::ZERO,
+            spent: None,
         })),
         Err(reason) => {
             listener.tell().request_not_inspected(reason, at);
@@ -190,14 +190,15 @@ struct RequestWatch<L> {
     settings: Arc<Settings>,
     /// `None` once it is not inspected any more.
     reader: Option<Reader<Json>>,
-    /// When the last chunk had been read.
+    /// When the last chunk came.
     read: Option<Instant>,
-    spent: Duration,
+    /// `None` where it is not measured.
+    spent: Option<Duration>,
 }
 
 impl<L: Listener> Watch for RequestWatch<L> {
     fn spend(&mut self, spent: Duration) {
-        self.spent += spent;
+        self.spent = Some(self.spent.unwrap_or_default() + spent);
     }
 
     fn chunk(&mut self, data: &[u8]) {
@@ -215,9 +216,10 @@ impl<L: Listener> Watch for RequestWatch<L> {
             told.request_not_inspected(reason, at);
         }
         drop(told);
-        let read = clock::now();
-        self.read = Some(read);
-        self.spent += read.saturating_duration_since(at);
+        self.read = Some(at);
+        if let Some(spent) = &mut self.spent {
+            *spent += clock::now().saturating_duration_since(at);
+        }
     }
 
     fn fail(&mut self) {
@@ -234,7 +236,7 @@ impl<L: Listener> Watch for RequestWatch<L> {
             let at = self.read.filter(|_| at_once).unwrap_or_else(clock::now);
             told.request_end(reader.finish(), at);
         }
-        told.overhead(self.spent);
+        told.overhead(self.spent.unwrap_or_default());
     }
 }
 
@@ -246,9 +248,10 @@ struct ResponseWatch<L, P> {
     reader: Option<Reader<P>>,
     /// Whether the first chunk was there.
     begun: bool,
-    /// When the last chunk had been read.
+    /// When the last chunk came.
     read: Option<Instant>,
-    spent: Duration,
+    /// `None` where it is not measured.
+    spent: Option<Duration>,
 }
 
 impl<L: Listener, P: Parse + 'static> ResponseWatch<L, P> {
@@ -264,13 +267,13 @@ impl<L: Listener, P: Parse + 'static> ResponseWatch<L, P> {
             reader(parser, head, settings).map_err(told).ok()
         });
         let settings = Arc::clone(settings);
-        Box::new(Self { listener, settings, reader, begun: false, read: None, spent: Duration::ZERO })
+        Box::new(Self { listener, settings, reader, begun: false, read: None, spent: None })
     }
 }
 
 impl<L: Listener, P: Parse> Watch for ResponseWatch<L, P> {
     fn spend(&mut self, spent: Duration) {
-        self.spent += spent;
+        self.spent = Some(self.spent.unwrap_or_default() + spent);
     }
 
     fn chunk(&mut self, data: &[u8]) {
@@ -294,9 +297,10 @@ impl<L: Listener, P: Parse> Watch for ResponseWatch<L, P> {
             told.response_not_inspected(reason, at);
         }
         drop(told);
-        let read = clock::now();
-        self.read = Some(read);
-        self.spent += read.saturating_duration_since(at);
+        self.read = Some(at);
+        if let Some(spent) = &mut self.spent {
+            *spent += clock::now().saturating_duration_since(at);
+        }
     }
 
     fn fail(&mut self) {
@@ -314,7 +318,7 @@ impl<L: Listener, P: Parse> Watch for ResponseWatch<L, P> {
         {
             told.response_end(reader.finish(), at);
         }
-        told.overhead(self.spent);
+        told.overhead(self.spent.unwrap_or_default());
         told.end(self.settings.reason(end), at);
     }
 }
