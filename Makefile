@@ -33,11 +33,11 @@ test: lint parts counts ## Lint, then all tests: documentation, unit, property, 
 	cargo test --workspace --no-fail-fast --lib --bins --tests
 
 .PHONY: counts
-counts: ## Report instructions per operation of the hot path (needs valgrind)
+counts: ## Report instructions per operation of the hot path, and how they changed since the baseline (needs valgrind)
 	@command -v valgrind >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends valgrind >/dev/null; } \
 		|| { echo "valgrind is missing: install it (Debian and Ubuntu: apt-get install valgrind as root)" >&2; exit 1; }
-	cargo bench -p mcp-tap --bench instructions
+	cargo bench -p mcp-tap --bench instructions -- --against $(CURDIR)/proxy/benches/instructions/baseline.txt
 
 .PHONY: lint
 lint: $(CARGO_DENY) ## Formatting, clippy, licences and bans

@@ -7,7 +7,7 @@
 //!
 //! The inside is not validated, kinds of brackets are not paired, and depth costs a counter only.
 
-use memchr::memchr2;
+use memchr::memchr;
 
 use super::text::quote_or_backslash;
 
@@ -65,24 +65,27 @@ impl Skip {
         self.bytes(rest).map(|end| bytes.len() - rest.len() + end)
     }
 
+    /// Looks for quotes only: logs have an escaped line end in every line, and quotes seldom. Whether a quote is escaped
+    /// tells the run of backslashes before it, each of which is counted once.
     fn string(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        if self.escaped && !bytes.is_empty() {
-            self.escaped = false;
-            at = 1;
+        if bytes.is_empty() {
+            return None;
         }
-        while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..)?) {
+        // What stands before `start` escapes nothing behind it.
+        let start = usize::from(std::mem::take(&mut self.escaped));
+        let escapes = |end: usize| {
+            let before = bytes.get(start..end).unwrap_or_default();
+            before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+        };
+        let mut at = start;
+        while let Some(found) = memchr(b'"', bytes.get(at..).unwrap_or_default()) {
             at += found;
-            if bytes[at] == b'"' {
+            if !escapes(at) {
                 return Some(at + 1);
             }
-            // The byte after a backslash stands for itself, be it a quote or another backslash.
-            if at + 1 == bytes.len() {
-                self.escaped = true;
-                return None;
-            }
-            at += 2;
+            at += 1;
         }
+        self.escaped = escapes(bytes.len());
         None
     }
 
