@@ -238,6 +238,21 @@ impl Wire {
         }
     }
 
+    /// Whether the client may still be sending, as far as is known here: not all that it began was taken.
+    pub(super) fn is_sending(&self) -> bool {
+        self.body != BodyState::Over || !self.input.is_empty()
+    }
+
+    /// Reads and forgets, until the client has ended its side.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.input.discard();
+            if matches!(ready!(self.poll_read(cx)), Ok(0) | Err(_)) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
     /// Whether the client has left. Noticed while its request is whole, and nothing came behind it.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
