@@ -71,71 +71,116 @@ fn requests_are_framed_as_their_heads_say_or_else_by_chunks() {
     }
 }
 
+/// Method and version of the request, whether the connection goes on; status, a line, and the size of the answer's body;
+/// what is written, `|` for a line's end.
+type Row = (&'static str, Version, bool, u16, &'static str, Option<u64>, &'static str);
+
+const RESPONSES: &[Row] = &[
+    (
+        "GET",
+        Version::HTTP_11,
+        true,
+        200,
+        "content-length: 4",
+        None,
+        "HTTP/1.1 200 OK|content-length: 4||abcd",
+    ),
+    (
+        "GET",
+        Version::HTTP_11,
+        false,
+        200,
+        "content-length: 4",
+        None,
+        "HTTP/1.1 200 OK|content-length: 4|connection: close||abcd",
+    ),
+    (
+        "GET",
+        Version::HTTP_10,
+        true,
+        200,
+        "content-length: 4",
+        None,
+        "HTTP/1.0 200 OK|content-length: 4|connection: keep-alive||abcd",
+    ),
+    (
+        "GET",
+        Version::HTTP_10,
+        false,
+        200,
+        "content-length: 4",
+        None,
+        "HTTP/1.0 200 OK|content-length: 4||abcd",
+    ),
+    ("GET", Version::HTTP_11, true, 200, "content-length: 3", None, "HTTP/1.1 200 OK|content-length: 3||abc"),
+    ("GET", Version::HTTP_11, true, 200, "", Some(4), "HTTP/1.1 200 OK|content-length: 4||abcd"),
+    ("GET", Version::HTTP_11, true, 200, "", Some(0), "HTTP/1.1 200 OK|content-length: 0||"),
+    (
+        "GET",
+        Version::HTTP_11,
+        true,
+        200,
+        "",
+        None,
+        "HTTP/1.1 200 OK|transfer-encoding: chunked||2|ab|2|cd|0||",
+    ),
+    ("GET", Version::HTTP_10, true, 200, "", None, "HTTP/1.0 200 OK||abcd"),
+    ("GET", Version::HTTP_10, true, 200, "transfer-encoding: chunked", None, "HTTP/1.0 200 OK||abcd"),
+    (
+        "GET",
+        Version::HTTP_11,
+        true,
+        200,
+        "transfer-encoding: chunked",
+        None,
+        "HTTP/1.1 200 OK|transfer-encoding: chunked||2|ab|2|cd|0||",
+    ),
+    (
+        "GET",
+        Version::HTTP_11,
+        true,
+        200,
+        "transfer-encoding: gzip",
+        None,
+        "HTTP/1.1 200 OK|transfer-encoding: gzip|connection: close||abcd",
+    ),
+    ("HEAD", Version::HTTP_11, true, 200, "content-length: 4", None, "HTTP/1.1 200 OK|content-length: 4||"),
+    ("HEAD", Version::HTTP_11, true, 200, "", None, "HTTP/1.1 200 OK||"),
+    (
+        "GET",
+        Version::HTTP_11,
+        true,
+        304,
+        "content-length: 4",
+        None,
+        "HTTP/1.1 304 Not Modified|content-length: 4||",
+    ),
+    ("GET", Version::HTTP_11, true, 204, "", None, "HTTP/1.1 204 No Content||"),
+    ("GET", Version::HTTP_11, false, 204, "", Some(4), "HTTP/1.1 204 No Content|connection: close||"),
+    (
+        "GET",
+        Version::HTTP_11,
+        false,
+        101,
+        "upgrade: x",
+        None,
+        "HTTP/1.1 101 Switching Protocols|upgrade: x||",
+    ),
+    ("GET", Version::HTTP_11, true, 999, "", Some(0), "HTTP/1.1 999 |content-length: 0||"),
+];
+
 #[test]
 fn responses_are_framed_for_who_asked() {
-    let (old, new) = (Version::HTTP_10, Version::HTTP_11);
-    for (method, version, keeps, status, lines, size, expected) in [
-        ("GET", new, true, 200, "content-length: 4", None, "HTTP/1.1 200 OK|content-length: 4||abcd"),
-        (
-            "GET",
-            new,
-            false,
-            200,
-            "content-length: 4",
-            None,
-            "HTTP/1.1 200 OK|content-length: 4|connection: close||abcd",
-        ),
-        (
-            "GET",
-            old,
-            true,
-            200,
-            "content-length: 4",
-            None,
-            "HTTP/1.0 200 OK|content-length: 4|connection: keep-alive||abcd",
-        ),
-        ("GET", old, false, 200, "content-length: 4", None, "HTTP/1.0 200 OK|content-length: 4||abcd"),
-        ("GET", new, true, 200, "content-length: 3", None, "HTTP/1.1 200 OK|content-length: 3||abc"),
-        ("GET", new, true, 200, "", Some(4), "HTTP/1.1 200 OK|content-length: 4||abcd"),
-        ("GET", new, true, 200, "", Some(0), "HTTP/1.1 200 OK|content-length: 0||"),
-        ("GET", new, true, 200, "", None, "HTTP/1.1 200 OK|transfer-encoding: chunked||2|ab|2|cd|0||"),
-        ("GET", old, true, 200, "", None, "HTTP/1.0 200 OK||abcd"),
-        ("GET", old, true, 200, "transfer-encoding: chunked", None, "HTTP/1.0 200 OK||abcd"),
-        (
-            "GET",
-            new,
-            true,
-            200,
-            "transfer-encoding: chunked",
-            None,
-            "HTTP/1.1 200 OK|transfer-encoding: chunked||2|ab|2|cd|0||",
-        ),
-        (
-            "GET",
-            new,
-            true,
-            200,
-            "transfer-encoding: gzip",
-            None,
-            "HTTP/1.1 200 OK|transfer-encoding: gzip|connection: close||abcd",
-        ),
-        ("HEAD", new, true, 200, "content-length: 4", None, "HTTP/1.1 200 OK|content-length: 4||"),
-        ("HEAD", new, true, 200, "", None, "HTTP/1.1 200 OK||"),
-        ("GET", new, true, 304, "content-length: 4", None, "HTTP/1.1 304 Not Modified|content-length: 4||"),
-        ("GET", new, true, 204, "", None, "HTTP/1.1 204 No Content||"),
-        ("GET", new, false, 204, "", Some(4), "HTTP/1.1 204 No Content|connection: close||"),
-        ("GET", new, false, 101, "upgrade: x", None, "HTTP/1.1 101 Switching Protocols|upgrade: x||"),
-        ("GET", new, true, 999, "", Some(0), "HTTP/1.1 999 |content-length: 0||"),
-    ] {
-        let mut response = Response::builder().status(status);
+    for (method, version, keeps, status, lines, size, expected) in RESPONSES {
+        let mut response = Response::builder().status(*status);
         if let Some((name, value)) = lines.split_once(": ") {
             response = response.header(name, value);
         }
         let (parts, ()) = response.body(()).expect("a response").into_parts();
-        let method = Method::try_from(method).expect("a method");
+        let method = Method::try_from(*method).expect("a method");
         let mut output = Output::default();
-        let answer = Answer { method: &method, version, keeps };
-        let encoder = encoder::response(&parts, None, answer, &hint(size), output.buffer());
+        let answer = Answer { method: &method, version: *version, keeps: *keeps };
+        let encoder = encoder::response(&parts, None, answer, &hint(*size), output.buffer());
         body(encoder, &mut output);
         assert_eq!(text(&mut output), expected.replace('|', "\r\n"));
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::http::{MAX_HEAD_SIZE, MAX_HEADERS};
 
 /// What a head became, to be compared.
-fn told(head: Result<Option<(request::Parts, Spelling)>, HeadError>) -> String {
+fn told(head: Taken) -> String {
     match head {
         Ok(None) => "more".to_owned(),
         Err(error) => error.to_string(),

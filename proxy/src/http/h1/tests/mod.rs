@@ -41,8 +41,11 @@ fn cut<'a>(bytes: &'a [u8], places: &[usize]) -> Vec<&'a [u8]> {
     pieces
 }
 
+/// What became of a request head.
+type Taken = Result<Option<(request::Parts, Spelling)>, HeadError>;
+
 /// What becomes of a request head that arrives in these pieces, and what is left of the input.
-fn request(pieces: &[&[u8]]) -> (Result<Option<(request::Parts, Spelling)>, HeadError>, Vec<u8>) {
+fn request(pieces: &[&[u8]]) -> (Taken, Vec<u8>) {
     let (mut input, mut progress) = (Input::default(), Progress::default());
     let mut head = Ok(None);
     for piece in pieces {
