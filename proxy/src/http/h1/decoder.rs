@@ -289,15 +289,14 @@ struct SizeLine {
 fn size_line(bytes: &[u8]) -> Result<Option<SizeLine>, BodyError> {
     let malformed = || BodyError::Malformed("a chunk's size cannot be read");
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    let Some(end) = memchr::memchr2(b'\r', b'\n', bytes.get(digits..).unwrap_or_default()) else {
-        let known = bytes.get(digits).is_none_or(|next| matches!(next, b' ' | b'\t' | b';'));
-        let fits = digits <= MAX_LINE && bytes.len() <= MAX_LINE;
-        return if known && fits { Ok(None) } else { Err(malformed()) };
-    };
-    let end = digits + end;
+    let end = memchr::memchr2(b'\r', b'\n', bytes.get(digits..).unwrap_or_default());
+    let end = end.map_or(bytes.len(), |end| digits + end);
     match bytes.get(end..) {
-        Some([b'\r']) => return Ok(None),
         Some([b'\r', b'\n', ..]) => {}
+        None | Some([] | [b'\r']) => {
+            let known = bytes.get(digits).is_none_or(|next| matches!(next, b' ' | b'\t' | b';' | b'\r'));
+            return if known && end <= MAX_LINE { Ok(None) } else { Err(malformed()) };
+        }
         _ => return Err(malformed()),
     }
     if end > MAX_LINE {

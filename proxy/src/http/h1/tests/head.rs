@@ -133,6 +133,13 @@ fn what_is_no_request_head_is_refused() {
 }
 
 #[test]
+fn what_is_no_request_is_refused_at_its_first_sight() {
+    for pieces in [&[&b"G\0T"[..]][..], &[b"\r\n", b"G\0T"], &[b"\r", b"\nG\0T"], &[b"\n\r", b"\n\x16\x03"]] {
+        assert!(request(pieces).0.is_err(), "{pieces:?}");
+    }
+}
+
+#[test]
 fn what_is_no_response_head_is_refused() {
     for head in [
         &b"HTTP/1.1 20 OK\r\n\r\n"[..],
