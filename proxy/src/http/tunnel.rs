@@ -50,11 +50,9 @@ impl Tunnel {
         I: AsyncRead + AsyncWrite + Unpin,
     {
         let Ok(mut server) = self.0.await else { return };
-        let begin = async {
-            client.write_all(&server.read_ahead).await?;
-            server.io.write_all(read_ahead).await
-        };
-        if begin.await.is_ok() {
+        // At the same time: either may wait for what the other has sent already.
+        let begun = tokio::try_join!(client.write_all(&server.read_ahead), server.io.write_all(read_ahead));
+        if begun.is_ok() {
             // An error ends both directions.
             drop(tokio::io::copy_bidirectional(client, &mut server.io).await);
         }

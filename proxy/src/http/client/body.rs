@@ -1,7 +1,7 @@
 //! A client's request body.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -28,8 +28,21 @@ enum Kind {
         sized: bool,
     },
     /// It is still arriving.
-    Arriving(Arc<Mutex<Wire>>),
+    Arriving(Arriving),
     Http2(Incoming),
+}
+
+/// A body on a connection that may be at a later request by now.
+struct Arriving {
+    wire: Arc<Mutex<Wire>>,
+    number: u64,
+}
+
+impl Arriving {
+    /// The connection, while it is at the request of this body; after that the body is over.
+    fn wire(&self) -> Option<MutexGuard<'_, Wire>> {
+        Some(lock(&self.wire)).filter(|wire| wire.number() == self.number)
+    }
 }
 
 impl RequestBody {
@@ -43,9 +56,9 @@ impl RequestBody {
         Self::of(Kind::Whole { data, sized })
     }
 
-    /// One that arrives over `wire`, which was told so.
-    pub(super) const fn arriving(wire: Arc<Mutex<Wire>>) -> Self {
-        Self::of(Kind::Arriving(wire))
+    /// One that arrives over `wire`, which was told so, with its request of this number.
+    pub(super) const fn arriving(wire: Arc<Mutex<Wire>>, number: u64) -> Self {
+        Self::of(Kind::Arriving(Arriving { wire, number }))
     }
 
     /// That of a stream of HTTP/2.
@@ -90,7 +103,7 @@ impl Body for RequestBody {
                 *kind = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Kind::Arriving(wire) => lock(wire).poll_frame(cx),
+            Kind::Arriving(body) => body.wire().map_or(Poll::Ready(None), |mut wire| wire.poll_frame(cx)),
             Kind::Http2(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Http2),
         }
     }
@@ -99,7 +112,7 @@ impl Body for RequestBody {
         match &self.kind {
             Kind::Empty => true,
             Kind::Whole { .. } => false,
-            Kind::Arriving(wire) => lock(wire).is_body_over(),
+            Kind::Arriving(body) => body.wire().is_none_or(|wire| wire.is_body_over()),
             Kind::Http2(body) => body.is_end_stream(),
         }
     }
@@ -109,7 +122,9 @@ impl Body for RequestBody {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole { data, sized: true } => SizeHint::with_exact(data.len() as u64),
             Kind::Whole { .. } => SizeHint::default(),
-            Kind::Arriving(wire) => lock(wire).size_hint(),
+            Kind::Arriving(body) => {
+                body.wire().map_or_else(|| SizeHint::with_exact(0), |wire| wire.size_hint())
+            }
             Kind::Http2(body) => body.size_hint(),
         }
     }
@@ -117,8 +132,10 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Kind::Arriving(wire) = &self.kind {
-            lock(wire).abandon();
+        if let Kind::Arriving(body) = &self.kind
+            && let Some(mut wire) = body.wire()
+        {
+            wire.abandon();
         }
     }
 }

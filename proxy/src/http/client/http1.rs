@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
@@ -26,6 +27,9 @@ use crate::http::h1::output::Output;
 use crate::http::h1::spelling::{FromWire, Spelling};
 use crate::http::h1::transfer::{Failed, Transfer};
 use crate::http::tunnel::Tunnel;
+
+/// Longest time that an ending connection waits for the client to end it as well.
+const LINGER: Duration = Duration::from_millis(500);
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -139,8 +143,19 @@ where
                 }
             }
         }
-        let _gone = Writer(&self.wire).shutdown().await;
+        let sending = lock(&self.wire).is_sending();
+        self.close(sending).await;
         Ended::Closed
+    }
+
+    /// Ends the connection behind an answer. Where the client may still be sending, what comes is read for a moment: closed
+    /// with bytes unread, the connection would be reset, and the answer lost on its way (RFC 9112 §9.6).
+    async fn close(&self, sending: bool) {
+        if Writer(&self.wire).shutdown().await.is_err() || !sending {
+            return;
+        }
+        let reading = poll_fn(|cx| lock(&self.wire).poll_end(cx));
+        tokio::time::timeout(LINGER, reading).await.ok();
     }
 
     /// Waits for a request. One that came with the connection, or of which a part is there, is waited for by a drain too.
@@ -178,6 +193,7 @@ where
         mut parts: request::Parts,
         spelling: Spelling,
     ) -> Result<(Request<RequestBody>, Asked), HeadError> {
+        let keeps = keeps(parts.version, &parts.headers) && !framing::is_doubtful(&parts.headers);
         let framing = framing::of_request(parts.version, &mut parts.headers)?;
         let expects = parts.version == Version::HTTP_11
             && parts
@@ -188,12 +204,7 @@ where
             true => Some(Tunnel::new()).unzip(),
             false => (None, None),
         };
-        let asked = Asked {
-            method: parts.method.clone(),
-            version: parts.version,
-            keeps: keeps(parts.version, &parts.headers),
-            tunnel,
-        };
+        let asked = Asked { method: parts.method.clone(), version: parts.version, keeps, tunnel };
         let body = Wire::begin_body(&self.wire, framing, expects).with(spelling, opener);
         Ok((Request::from_parts(parts, body), asked))
     }
@@ -266,7 +277,9 @@ where
             Some(Err(Failed::Io(_))) => Answered::Gone,
             Some(Err(Failed::TooShort)) => Answered::Broken { reset: old },
             // Where the end of the connection is the end of the body, a plain close would look complete.
-            Some(Err(Failed::Body(error))) => Answered::Broken { reset: old || is_reset(error.as_ref()) },
+            Some(Err(Failed::Body(error))) => {
+                Answered::Broken { reset: old || !transfer.keeps() || is_reset(error.as_ref()) }
+            }
         }
     }
 
@@ -298,9 +311,8 @@ where
             "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
             status.as_u16()
         );
-        let mut writer = Writer(&self.wire);
-        if writer.write_all(head.as_bytes()).await.is_ok() {
-            let _gone = writer.shutdown().await;
+        if Writer(&self.wire).write_all(head.as_bytes()).await.is_ok() {
+            self.close(true).await;
         }
         Ended::Closed
     }

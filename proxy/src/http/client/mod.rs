@@ -56,3 +56,6 @@ where
         Ended::Closed => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ pub(super) struct Wire {
     stream: TcpStream,
     input: Input,
     progress: Progress,
+    /// Which request is the present one. A body that is kept beyond its end must not take the next one's for its own.
+    number: u64,
     /// Of the present request's body.
     decoder: Decoder,
     body: BodyState,
@@ -71,6 +73,7 @@ impl Wire {
             stream,
             input: Input::default(),
             progress: Progress::default(),
+            number: 0,
             decoder: Decoder::new(Framing::None),
             body: BodyState::Over,
             expectation: Expectation::None,
@@ -112,6 +115,11 @@ impl Wire {
     /// Takes the next request's head.
     pub(super) fn take_head(&mut self) -> Result<Option<(request::Parts, Spelling)>, HeadError> {
         head::request(&mut self.input, &mut self.progress)
+    }
+
+    /// Which request is the present one.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     pub(super) const fn body(&self) -> BodyState {
@@ -188,6 +196,7 @@ impl Wire {
     /// The body of a request that was just taken.
     pub(super) fn begin_body(this: &Arc<Mutex<Self>>, framing: Framing, expects: bool) -> RequestBody {
         let mut wire = lock(this);
+        wire.number += 1;
         wire.decoder = Decoder::new(framing);
         wire.expectation = Expectation::None;
         if framing == Framing::None {
@@ -206,8 +215,7 @@ impl Wire {
             wire.expectation = Expectation::Waiting;
         }
         wire.body = BodyState::Arriving;
-        drop(wire);
-        RequestBody::arriving(Arc::clone(this))
+        RequestBody::arriving(Arc::clone(this), wire.number)
     }
 
     /// Nobody wants the rest of the body.
@@ -226,6 +234,21 @@ impl Wire {
                 Ok(Piece::Data(_)) => {}
                 Ok(Piece::Trailers(_) | Piece::End) => return true,
                 Ok(Piece::More) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether the client may still be sending, as far as is known here: not all that it began was taken.
+    pub(super) fn is_sending(&self) -> bool {
+        self.body != BodyState::Over || !self.input.is_empty()
+    }
+
+    /// Reads and forgets, until the client has ended its side.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.input.discard();
+            if matches!(ready!(self.poll_read(cx)), Ok(0) | Err(_)) {
+                return Poll::Ready(());
             }
         }
     }

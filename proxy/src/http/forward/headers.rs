@@ -1,5 +1,6 @@
 //! Hop-by-hop headers: what ends here, and only that (RFC 9110 §7.6.1), with the order of the rest untouched.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use http::header::{CONNECTION, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
@@ -37,10 +38,10 @@ pub(super) fn strip(headers: &mut HeaderMap, keep: Keep) {
 
 /// Makes the headers of an HTTP/2 request fit for HTTP/1: `Host` first, one `Cookie` line (RFC 9113 §8.2.3).
 pub(super) fn for_http1(headers: &mut HeaderMap, authority: Option<&str>) {
-    let host = headers
-        .get(HOST)
-        .cloned()
-        .or_else(|| authority.and_then(|authority| HeaderValue::from_str(authority).ok()));
+    // What the client asks for stands in the target, whatever `Host` says (RFC 9113 §8.3.1).
+    let host = authority
+        .and_then(|authority| HeaderValue::from_str(authority).ok())
+        .or_else(|| headers.get(HOST).cloned());
     let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     let cookie = (cookies.len() > 1).then(|| HeaderValue::from_bytes(&cookies.join(&b"; "[..])));
     if let Some(Ok(cookie)) = cookie {
@@ -61,10 +62,11 @@ pub(super) fn take_host(headers: &mut HeaderMap) -> Option<HeaderValue> {
     Some(host)
 }
 
-/// Whether the request asks for a change of protocol that is passed on. Not `h2c`: a server that took it would speak
-/// through us what nobody here can read, while HTTP/1.1 serves the client as well.
+/// Whether the request asks for a change of protocol that is passed on. Not where `h2c` is among those it would take: a
+/// server that took it would speak through us what nobody here can read, while HTTP/1.1 serves the client as well.
 pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"h2c"))
+    headers.contains_key(UPGRADE)
+        && !tokens(headers, &UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("h2c"))
         && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
 }
 
@@ -91,8 +93,9 @@ fn is_hop(name: &HeaderName, keep: Keep) -> bool {
     }
 }
 
-/// The headers that `Connection` names, but for those without which the message would be another one.
-fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+/// The headers that `Connection` names, but for those without which the message would be another one. Of the names only
+/// those that are there: a head has room for more names than may be compared with each of its headers.
+fn named_by_connection(headers: &HeaderMap) -> HashSet<HeaderName> {
     tokens(headers, &CONNECTION)
         .filter(|token| {
             ![
@@ -109,6 +112,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
             .any(|known| token.eq_ignore_ascii_case(known))
         })
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        .filter(|name| headers.contains_key(name))
         .collect()
 }
 
@@ -116,9 +120,8 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
     headers
         .get_all(name)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|token| std::str::from_utf8(token.trim_ascii()).ok())
         .filter(|token| !token.is_empty())
 }
 
@@ -252,6 +255,10 @@ mod tests {
             ("connection: keep-alive, Upgrade|upgrade: websocket", true),
             ("upgrade: websocket", false),
             ("connection: upgrade", false),
+            ("connection: upgrade|upgrade: websocket, other", true),
+            ("connection: upgrade|upgrade: websocket,H2C", false),
+            ("connection: upgrade|upgrade: h2c, websocket", false),
+            ("connection: upgrade|upgrade: websocket|upgrade: h2c", false),
             ("connection: Upgrade, HTTP2-Settings|upgrade: h2c|http2-settings: AAA", false),
         ] {
             assert_eq!(wants_upgrade(&parse(lines)), expected, "{lines}");

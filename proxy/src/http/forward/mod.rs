@@ -189,16 +189,24 @@ where
     headers::strip(request.headers_mut(), Keep { framing: true, upgrade: upgrading });
     if from_http2 {
         target::http2_to_http1(&mut request);
+        // Equal lengths are one to HTTP/2, but not to every server of HTTP/1.
+        framing::length(request.headers_mut())
+            .map_err(|error| ForwardError::new(TransportFailure::Local, error))?;
     }
+    // To HTTP/1.0 the connection is over with the answer, whether the server says so or not.
+    let lasting = request.version() == Version::HTTP_11;
     let tunnel = if upgrading { request.body_mut().take_tunnel() } else { None };
     let continued = request::hold_for_continue(&mut request);
     let mut upload = Upload::new(request, continued);
     let (mut link, (mut parts, spelling)) =
         limit(shared.settings.response_timeout, exchange(&shared, &mut upload)).await?;
 
+    let reusable = lasting
+        && parts.version == Version::HTTP_11
+        && !headers::closes(&parts.headers)
+        && !framing::is_doubtful(&parts.headers);
     let framing = framing::of_response(&upload.method, parts.status, parts.version, &mut parts.headers)
         .map_err(|error| ForwardError::link(LinkError::Head(error)))?;
-    let reusable = parts.version == Version::HTTP_11 && !headers::closes(&parts.headers);
     link.keep_alive = headers::keep_alive_timeout(&parts.headers);
     parts.version = Version::HTTP_11;
     let upgraded = parts.status == StatusCode::SWITCHING_PROTOCOLS;
@@ -278,9 +286,13 @@ where
             return Err(error);
         }
     };
+    let method = request.method().clone();
     let response = limit(shared.settings.response_timeout, http2::exchange(sender, request)).await?;
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
+    // HTTP/2 frames by itself; what the head says must be fit for a client of HTTP/1.
+    framing::of_response(&method, parts.status, parts.version, &mut parts.headers)
+        .map_err(|error| ForwardError::link(LinkError::Head(error)))?;
     Ok(Response::from_parts(parts, ResponseBody::shared(body, guard)))
 }
 

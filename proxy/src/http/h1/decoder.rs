@@ -23,6 +23,8 @@ pub(in crate::http) struct Decoder {
     state: State,
     /// Bytes of chunk extensions so far.
     extensions: usize,
+    /// Bytes of the trailers that were looked at.
+    searched: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Decoder {
             Framing::Chunked => State::Size,
             Framing::Close => State::Close,
         };
-        Self { state, extensions: 0 }
+        Self { state, extensions: 0, searched: 0 }
     }
 
     /// Whether nothing of the body is left.
@@ -199,20 +201,36 @@ impl Decoder {
             return Ok(None);
         }
         let malformed = || BodyError::Malformed("the trailers are malformed");
+        let too_long = || BodyError::Malformed("the trailers are too long");
         let bytes = input.bytes();
+        // Worth parsing when a line has come to its end: trailers that come byte by byte are not parsed as often.
+        if !bytes.get(self.searched..).unwrap_or_default().contains(&b'\n') {
+            self.searched = bytes.len();
+            return if bytes.len() > MAX_LINE { Err(too_long()) } else { Ok(None) };
+        }
         let mut fields = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
-        let (length, fields) = match httparse::parse_headers(bytes, &mut fields).map_err(|_| malformed())? {
-            httparse::Status::Complete(parsed) => parsed,
-            httparse::Status::Partial if bytes.len() > MAX_LINE => {
-                return Err(BodyError::Malformed("the trailers are too long"));
-            }
-            httparse::Status::Partial => return Ok(None),
+        let parsed = httparse::parse_headers(bytes, &mut fields).map_err(|_| malformed())?;
+        let length = if let httparse::Status::Complete((length, _)) = parsed { length } else { bytes.len() };
+        if length > MAX_LINE {
+            return Err(too_long());
+        }
+        if !has_plain_ends(bytes.get(..length).unwrap_or_default()) {
+            return Err(malformed());
+        }
+        let httparse::Status::Complete((_, fields)) = parsed else {
+            self.searched = length;
+            return Ok(None);
         };
         let lines: Vec<Line> = fields.iter().map(|field| Line::of(bytes, field)).collect();
         let block = input.buffer().split_to(length).freeze();
         self.state = State::Done;
         headers(&block, &lines).map(Some).map_err(|_| malformed())
     }
+}
+
+/// Whether no line ends in a bare LF: where a body ends, nobody may read it in another way.
+fn has_plain_ends(lines: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', lines).all(|end| lines.get(..end).is_some_and(|line| line.ends_with(b"\r")))
 }
 
 /// How much of `left` bytes is there.
@@ -271,19 +289,22 @@ struct SizeLine {
 fn size_line(bytes: &[u8]) -> Result<Option<SizeLine>, BodyError> {
     let malformed = || BodyError::Malformed("a chunk's size cannot be read");
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    let Some(end) = memchr::memchr2(b'\r', b'\n', bytes.get(digits..).unwrap_or_default()) else {
-        let known = bytes.get(digits).is_none_or(|next| matches!(next, b' ' | b'\t' | b';'));
-        let fits = digits <= MAX_LINE && bytes.len() <= MAX_LINE;
-        return if known && fits { Ok(None) } else { Err(malformed()) };
-    };
-    let end = digits + end;
+    let end = memchr::memchr2(b'\r', b'\n', bytes.get(digits..).unwrap_or_default());
+    let end = end.map_or(bytes.len(), |end| digits + end);
     match bytes.get(end..) {
-        Some([b'\r']) => return Ok(None),
         Some([b'\r', b'\n', ..]) => {}
+        None | Some([] | [b'\r']) => {
+            let known = bytes.get(digits).is_none_or(|next| matches!(next, b' ' | b'\t' | b';' | b'\r'));
+            return if known && end <= MAX_LINE { Ok(None) } else { Err(malformed()) };
+        }
         _ => return Err(malformed()),
     }
-    let extension = bytes.get(digits..end).unwrap_or_default();
-    let extends = extension.trim_ascii_start().first().is_none_or(|first| *first == b';');
+    if end > MAX_LINE {
+        return Err(malformed());
+    }
+    // Space between the size and the line's end is no extension: some servers make all lines as long as each other.
+    let extension = bytes.get(digits..end).unwrap_or_default().trim_ascii_start();
+    let extends = extension.first().is_none_or(|first| *first == b';');
     let size = bytes.get(..digits).unwrap_or_default().iter().try_fold(0_u64, |size, digit| {
         size.checked_mul(16)?.checked_add(u64::from(char::from(*digit).to_digit(16)?))
     });

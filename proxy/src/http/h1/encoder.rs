@@ -181,6 +181,8 @@ impl Encoder {
         }
         match frame.into_data() {
             Ok(data) => self.data(data, last, output),
+            // Not the end of a body of which something is missing.
+            Err(_) if matches!(self.framing, Framing::Length(_)) => {}
             Err(frame) => {
                 if let (Framing::Chunked, Ok(trailers)) = (self.framing, frame.into_trailers()) {
                     output.buffer().extend_from_slice(b"0\r\n");

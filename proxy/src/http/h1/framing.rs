@@ -31,6 +31,9 @@ pub(in crate::http) fn of_request(version: Version, headers: &mut HeaderMap) -> 
         if !ends_chunked(headers) {
             return Err(HeadError::Malformed("Transfer-Encoding that does not end in chunked"));
         }
+        if earlier_codings(headers).any(|coding| is(coding, b"chunked") || is(coding, b"identity")) {
+            return Err(HeadError::Malformed("Transfer-Encoding that is read in two ways"));
+        }
         super::super::forward::remove_header(headers, &CONTENT_LENGTH);
         return Ok(Framing::Chunked);
     }
@@ -40,7 +43,13 @@ pub(in crate::http) fn of_request(version: Version, headers: &mut HeaderMap) -> 
     })
 }
 
-/// The framing of the response to a request of this method. A length that does not count is removed from the headers.
+/// Whether the head says twice where the body ends. It is settled, but whoever wrote it may be one whom another hop
+/// smuggled something past, so the connection must not carry another message (RFC 9112 §6.1).
+pub(in crate::http) fn is_doubtful(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+}
+
+/// The framing of the response to a request of this method. What does not count is removed from the headers.
 ///
 /// # Errors
 /// When the head says it twice, or in a way that cannot be read.
@@ -50,14 +59,20 @@ pub(in crate::http) fn of_response(
     version: Version,
     headers: &mut HeaderMap,
 ) -> Result<Framing, HeadError> {
+    if status == StatusCode::NO_CONTENT {
+        super::super::forward::remove_header(headers, &TRANSFER_ENCODING);
+    }
     let coded = headers.contains_key(TRANSFER_ENCODING);
+    if coded && version == Version::HTTP_10 {
+        return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
+    }
     if coded || status == StatusCode::NO_CONTENT {
         super::super::forward::remove_header(headers, &CONTENT_LENGTH);
     }
     let length = length(headers)?;
     Ok(if is_bodyless(method, status) {
         Framing::None
-    } else if coded && version == Version::HTTP_11 && ends_chunked(headers) {
+    } else if coded && ends_chunked(headers) {
         Framing::Chunked
     } else if coded {
         Framing::Close
@@ -77,11 +92,24 @@ pub(in crate::http) fn is_bodyless(method: &Method, status: StatusCode) -> bool 
 pub(super) fn ends_chunked(headers: &HeaderMap) -> bool {
     let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
     let coding = last.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
-    coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+    coding.is_some_and(|coding| is(coding, b"chunked"))
+}
+
+/// All transfer codings but the last.
+fn earlier_codings(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(TRANSFER_ENCODING).iter().rev();
+    lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')).skip(1)
+}
+
+fn is(coding: &[u8], name: &[u8]) -> bool {
+    coding.trim_ascii().eq_ignore_ascii_case(name)
 }
 
 /// The length that the headers state; once it has been read, once.
-fn length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
+///
+/// # Errors
+/// When they state different ones, or one that cannot be read.
+pub(in crate::http) fn length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadError> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = lengths.next() else { return Ok(None) };
     let length = number(first.as_bytes()).ok_or(HeadError::Malformed("Content-Length"))?;

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri, Version, request, response};
 use httparse::{Error, Header, Status};
@@ -60,7 +60,7 @@ pub(in crate::http) fn request(
     input: &mut Input,
     progress: &mut Progress,
 ) -> Result<Option<(request::Parts, Spelling)>, HeadError> {
-    skip_empty_lines(input);
+    skip_empty_lines(input, progress);
     let bytes = input.bytes();
     if bytes.is_empty() || !progress.is_due(bytes) {
         return within_limit(bytes);
@@ -144,10 +144,19 @@ pub(in crate::http) fn response(
 }
 
 /// Empty lines before a request are not part of it (RFC 9112 §2.2).
-fn skip_empty_lines(input: &mut Input) {
-    let empty = input.bytes().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+fn skip_empty_lines(input: &mut Input, progress: &mut Progress) {
+    let bytes = input.bytes();
+    let mut empty = 0;
+    loop {
+        match bytes.get(empty..) {
+            Some([b'\n', ..]) => empty += 1,
+            Some([b'\r', b'\n', ..]) => empty += 2,
+            _ => break,
+        }
+    }
     if empty > 0 {
-        drop(input.buffer().split_to(empty));
+        *progress = Progress::default();
+        input.buffer().advance(empty);
     }
 }
 

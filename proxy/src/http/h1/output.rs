@@ -26,6 +26,8 @@ pub(in crate::http) struct Output {
     after: &'static [u8],
     /// Whether a byte of what was ever put in was written.
     begun: bool,
+    /// Whether the socket may hold back some of what it took.
+    unflushed: bool,
 }
 
 impl Output {
@@ -50,9 +52,10 @@ impl Output {
         self.written == self.buffer.len() && self.large.is_empty() && self.after.is_empty()
     }
 
-    /// Whether nothing may be added before something was written.
+    /// Whether nothing may be added before what waits was written. What was written of the buffer counts as well: it is
+    /// given up only with the rest, and a socket that takes a little each time would let it grow for ever.
     pub(in crate::http) fn is_full(&self) -> bool {
-        !self.large.is_empty() || !self.after.is_empty() || self.buffer.len() - self.written >= FULL
+        !self.large.is_empty() || !self.after.is_empty() || self.buffer.len() >= FULL
     }
 
     /// Whether a byte was ever written.
@@ -66,9 +69,6 @@ impl Output {
         io: &mut I,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
         while !self.is_empty() {
             let small = self.buffer.get(self.written..).unwrap_or_default();
             let written = if self.large.is_empty() && self.after.is_empty() {
@@ -80,7 +80,7 @@ impl Output {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.begun = true;
+            (self.begun, self.unflushed) = (true, true);
             self.advance(written);
         }
         self.buffer.clear();
@@ -88,8 +88,12 @@ impl Output {
         if self.buffer.capacity() > KEPT {
             self.buffer = Vec::new();
         }
-        // Of the sockets that are used here only TLS holds anything back.
-        Pin::new(io).poll_flush(cx)
+        if self.unflushed {
+            // Of the sockets that are used here only TLS holds anything back, and nobody else would ask it again.
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, mut count: usize) {

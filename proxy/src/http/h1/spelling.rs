@@ -73,7 +73,7 @@ impl Spelling {
         let mut others: Vec<(&HeaderName, &HeaderValue)> = Vec::new();
         let mut next = 0;
         for (name, value) in headers {
-            match self.line_of(name, value, next).filter(|line| !kept[*line]) {
+            match self.line_of(name, value, next, kept) {
                 Some(line) => {
                     kept[line] = true;
                     next = line + 1;
@@ -119,23 +119,29 @@ impl Spelling {
         self.head.len()
     }
 
-    /// The line that a value came in. `next` is where it stands if nothing was removed since the line before.
-    fn line_of(&self, name: &HeaderName, value: &HeaderValue, next: usize) -> Option<usize> {
+    /// The line that a header came in, unless it is kept already. `next` is where it stands if nothing was removed since
+    /// the line before.
+    fn line_of(&self, name: &HeaderName, value: &HeaderValue, next: usize, kept: &[bool]) -> Option<usize> {
         let value = value.as_bytes();
         if value.is_empty() {
-            // Without bytes it lies nowhere.
+            // Without bytes it lies nowhere: the first that is left counts.
             let is_it = |line: &usize| {
-                self.lines.get(*line).is_some_and(|line| line.value.is_empty() && self.is_named(line, name))
+                let is_empty = |line: &Line| line.value.is_empty() && self.is_named(line, name);
+                !kept[*line] && self.lines.get(*line).is_some_and(is_empty)
             };
-            return (next..next + PLACED).find(is_it);
+            return (next..self.lines.len()).chain(0..next).find(is_it);
         }
         let offset = (value.as_ptr() as usize).checked_sub(self.head.as_ptr() as usize)?;
-        let is_it = |line: &Line| line.value.start as usize == offset && line.value.len() == value.len();
+        let is_it = |line: &Line| {
+            line.value.start as usize == offset
+                && line.value.len() == value.len()
+                && self.is_named(line, name)
+        };
         if self.lines.get(next).is_some_and(is_it) {
-            return Some(next);
+            return Some(next).filter(|line| !kept[*line]);
         }
         let found = self.lines.binary_search_by_key(&offset, |line| line.value.start as usize).ok()?;
-        is_it(&self.lines[found]).then_some(found)
+        (!kept[found] && is_it(&self.lines[found])).then_some(found)
     }
 
     fn is_named(&self, line: &Line, name: &HeaderName) -> bool {
