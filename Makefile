@@ -77,7 +77,7 @@ bench: ## Compare CPU and memory with a bare proxy only (release build, then abo
 
 # Rounds per scenario: more take longer and vary less.
 ROUNDS ?= 5
-EVERY_SCENARIO := small@1,small,medium,text,objects,sse:1,sse:10,sse:20,sse:1000,sse:20:2,batch:10,stateless,churn
+EVERY_SCENARIO := small@1,small,medium,text,objects,text@1,objects@1,sse:1,sse:10,sse:20,sse:1000,sse:20:2,batch:10,stateless,churn
 
 .PHONY: compare
 compare: ## Compare with a bare proxy, nginx and HAProxy in every scenario (release build, then about 14 minutes)

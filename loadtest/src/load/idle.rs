@@ -1,11 +1,17 @@
 //! Event streams that are open and silent.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::address::LoopbackUrl;
+
+/// How long a stream may take to open.
+const ANSWER: Duration = Duration::from_secs(10);
+const NO_ANSWER: &str =
+    "no answer within 10 s; is there a bound on clients, or on one worker's share of them?";
 
 /// Longest response head.
 const HEAD_LIMIT: usize = 8 << 10;
@@ -24,10 +30,11 @@ impl IdleStreams {
         );
         let mut streams = Vec::with_capacity(count);
         for opened in 0..count {
-            let stream = open_one(url, request.as_bytes()).await.map_err(|error| {
+            let open = tokio::time::timeout(ANSWER, open_one(url, request.as_bytes())).await;
+            let open = open.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, NO_ANSWER)));
+            streams.push(open.map_err(|error| {
                 io::Error::new(error.kind(), format!("stream {opened} of {count}: {error}"))
-            })?;
-            streams.push(stream);
+            })?);
         }
         Ok(Self(streams))
     }

@@ -65,8 +65,7 @@ impl Skip {
         self.bytes(rest).map(|end| bytes.len() - rest.len() + end)
     }
 
-    /// Looks for quotes only: logs have an escaped line end in every line, and quotes seldom. Whether a quote is escaped
-    /// tells the run of backslashes before it, each of which is counted once.
+    /// Looks for quotes only: whether one is escaped tells the run of backslashes before it, each of which is counted once.
     fn string(&mut self, bytes: &[u8]) -> Option<usize> {
         if bytes.is_empty() {
             return None;
@@ -83,7 +82,8 @@ impl Skip {
             if !escapes(at) {
                 return Some(at + 1);
             }
-            at += 1;
+            // A text that has one has many, and a search from each to the next would cost more than it finds.
+            at = past_escaped_quotes(bytes, at + 1, start);
         }
         self.escaped = escapes(bytes.len());
         None
@@ -205,6 +205,27 @@ fn mask(block: &[u8; BLOCK], wanted: u8, fold: u8) -> u64 {
         .fold(0, |mask, word| mask << 8 | u64::from_le_bytes(*word).wrapping_mul(0x0101_0101_0101_0101) >> 56)
 }
 
+/// Skips blocks from `at` in which every quote stands behind a single backslash. Nothing before `start` is looked at.
+fn past_escaped_quotes(bytes: &[u8], mut at: usize, start: usize) -> usize {
+    if at < start + 2 {
+        return at;
+    }
+    // The byte before each, and the one before that, are the same block shifted.
+    let block = |from: usize| bytes.get(from..).and_then(<[u8]>::first_chunk::<BLOCK>);
+    while let (Some(block), Some(before), Some(second)) = (block(at), block(at - 1), block(at - 2)) {
+        let mut other = false;
+        for index in 0..BLOCK {
+            let escaped = (before[index] == b'\\') & (second[index] != b'\\');
+            other |= (block[index] == b'"') & !escaped;
+        }
+        if other {
+            break;
+        }
+        at += BLOCK;
+    }
+    at
+}
+
 #[inline]
 fn has_quote_or_backslash(block: &[u8; BLOCK]) -> bool {
     block.iter().fold(0, |any, &byte| any | u8::from(byte == b'"') | u8::from(byte == b'\\')) != 0
@@ -273,6 +294,43 @@ mod tests {
                 assert_eq!(found, Some(end), "{text} cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn strings_end_where_they_end_however_many_backslashes_there_are() {
+        for slashes in 0..5 {
+            for before in [0, 1, 2, 30, 61, 62, 63, 64, 65, 126, 127, 128, 200] {
+                let text =
+                    [r#"a\"b"#, &"x".repeat(before), &"\\".repeat(slashes), r#"" \\" "#, &"y".repeat(100)]
+                        .concat();
+                let end = by_the_rule(text.as_bytes());
+                for piece in [1, 2, 63, 64, 65, 1000] {
+                    let mut skip = Skip::default();
+                    skip.start_string();
+                    let mut at = 0;
+                    let found = text.as_bytes().chunks(piece).find_map(|chunk| {
+                        let end = skip.feed(chunk).map(|end| at + end);
+                        at += chunk.len();
+                        end
+                    });
+                    assert_eq!(found, end, "{text} by {piece}");
+                }
+            }
+        }
+    }
+
+    /// Behind the first quote that is not escaped.
+    fn by_the_rule(bytes: &[u8]) -> Option<usize> {
+        let mut escaped = false;
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => return Some(at + 1),
+                _ => {}
+            }
+        }
+        None
     }
 
     #[test]
