@@ -2,11 +2,15 @@
 
 mod support;
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
+use support::PATIENCE;
 use support::client::RawClient;
 use support::proxy::{start_holding_proxy, start_proxy};
 use support::server::{Connection, ScriptedServer};
+use support::wire::{End, Reader};
 
 /// Follows every odd request on its connection, and every odd exchange on another one.
 const PROBE: &[u8] = b"GET /probe HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -397,11 +401,16 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
         format!("POST /a HTTP/1.1\r\nX: {}\r\n", "x".repeat(401 << 10)),
         format!("CONNECT h:1 HTTP/1.1\r\nContent-Length: {size}\r\n\r\n"),
     ] {
-        let mut client = RawClient::connect(proxy);
-        client.send(head.as_bytes());
-        client.send(&vec![b'x'; size]);
-        let answer = client.response(false).expect("an answer");
+        let mut client = TcpStream::connect(proxy).expect("it listens");
+        client.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let mut reader = Reader::new(client.try_clone().expect("a socket"));
+        // Where it is reset, an answer that is still on its way is lost.
+        client.write_all(head.as_bytes()).expect("it reads");
+        client.write_all(&vec![b'x'; size]).expect("it is not reset");
+        let mut answer = reader.head().expect("an answer");
+        reader.body(&mut answer, false);
         assert!(answer.complete && [400, 431, 501].contains(&answer.status()), "{}", answer.start);
+        assert!(reader.rest().is_empty() && reader.end == End::Fin, "{}", answer.start);
     }
 }
 

@@ -96,7 +96,8 @@ impl Input {
 
     /// Nothing comes now: without bytes no memory is held.
     fn give_back(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
+        // One without capacity may still hold on to what was taken from it.
+        if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
     }

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use bytes::Buf;
+use bytes::Bytes;
 
 use super::*;
 
@@ -30,16 +30,20 @@ fn what_arrives_in_any_sizes_comes_in_order() {
 #[test]
 fn an_idle_connection_holds_no_memory() {
     for (size, expected) in [(10, 0), (100, 10), (16_383, 0), (16_384, 0), (16_384, 10), (16_384, 16_384)] {
-        let mut socket = Socket::default();
-        socket.readable.push_back(vec![b'x'; size]);
-        let mut input = Input::default();
-        assert_eq!(read(&mut input, &mut socket, 0), Poll::Ready(size));
-        input.buffer().advance(size);
-        assert_eq!(read(&mut input, &mut socket, expected), Poll::Pending);
-        assert_eq!(input.buffer().capacity(), 0, "{expected} expected");
-        // And none is taken by waiting once more.
-        assert_eq!(read(&mut input, &mut socket, expected), Poll::Pending);
-        assert_eq!(input.buffer().capacity(), 0);
+        for taken_apart in [false, true] {
+            let mut socket = Socket::default();
+            socket.readable.push_back(vec![b'x'; size]);
+            let mut input = Input::default();
+            assert_eq!(read(&mut input, &mut socket, 0), Poll::Ready(size));
+            let taken = if taken_apart { input.buffer().split_to(size).freeze() } else { Bytes::new() };
+            input.buffer().clear();
+            // Waiting once more takes none either.
+            for _ in 0..2 {
+                assert_eq!(read(&mut input, &mut socket, expected), Poll::Pending);
+                assert_eq!(input.buffer().capacity(), 0, "{size} came, {expected} expected");
+            }
+            assert!(!taken_apart || taken.is_unique(), "{size} came, {expected} expected");
+        }
     }
 }
 
