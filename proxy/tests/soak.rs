@@ -4,9 +4,10 @@
 mod support;
 
 use std::collections::HashSet;
-use std::io::Write;
-use std::net::TcpStream;
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
 use support::PATIENCE;
@@ -17,7 +18,7 @@ use support::wire::{End, Message, Reader};
 
 /// Clients at a time, and connections of each in a round.
 const CLIENTS: usize = 8;
-const CONNECTIONS: usize = 25;
+const CONNECTIONS: usize = 12;
 
 /// How the server treats a request; told to it by the target.
 const WAYS: [&str; 8] = ["plain", "plain", "chunked", "chunked", "early", "close", "leave", "cut"];
@@ -105,7 +106,8 @@ struct Asked {
     number: usize,
     way: &'static str,
     size: usize,
-    bytes: Vec<u8>,
+    head: Vec<u8>,
+    body: Vec<u8>,
 }
 
 fn ask(random: &mut Random, number: usize) -> Asked {
@@ -116,12 +118,12 @@ fn ask(random: &mut Random, number: usize) -> Asked {
         "POST /{way}/{number}/{sent}/{size} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
     );
     let sending = body(number, sent);
-    let mut bytes = head.into_bytes();
+    let (mut head, mut bytes) = (head.into_bytes(), Vec::new());
     if random.below(2) == 0 {
-        bytes.extend_from_slice(format!("Content-Length: {sent}\r\n\r\n").as_bytes());
+        head.extend_from_slice(format!("Content-Length: {sent}\r\n\r\n").as_bytes());
         bytes.extend_from_slice(&sending);
     } else {
-        bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+        head.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
         // Extensions of many chunks would be too long.
         for chunk in sending.chunks(30 + random.below(4000)) {
             bytes.extend_from_slice(format!("{:X};x\r\n", chunk.len()).as_bytes());
@@ -130,53 +132,77 @@ fn ask(random: &mut Random, number: usize) -> Asked {
         }
         bytes.extend_from_slice(b"0\r\n\r\n");
     }
-    Asked { number, way, size, bytes }
+    Asked { number, way, size, head, body: bytes }
 }
 
 /// One connection: some requests behind each other, and an end. Gives the number of whole answers.
 fn connect(address: std::net::SocketAddr, random: &mut Random, numbers: &AtomicUsize) -> usize {
     let asked: Vec<Asked> =
         (0..1 + random.below(5)).map(|_| ask(random, numbers.fetch_add(1, Ordering::SeqCst))).collect();
-    let bytes: Vec<u8> = asked.iter().flat_map(|asked| asked.bytes.iter().copied()).collect();
-    let abort = (random.below(4) == 0).then(|| random.below(bytes.len()));
+    let size = asked.iter().map(|asked| asked.head.len() + asked.body.len()).sum();
+    let abort = (random.below(4) == 0).then(|| random.below(size));
     let piece = [1 + random.below(40), 1 + random.below(5000), usize::MAX][random.below(3)];
     // Byte by byte only what is small.
-    let piece = if bytes.len() > 10_000 { piece.max(1000) } else { piece };
-    let mut stream = TcpStream::connect(address).expect("the proxy listens");
+    let piece = if size > 10_000 { piece.max(1000) } else { piece };
+    let stream = TcpStream::connect(address).expect("the proxy listens");
     stream.set_nodelay(true).expect("a socket");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
     stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
     let mut reader = Reader::new(stream.try_clone().expect("a socket"));
+    let (tell, told) = mpsc::channel();
     std::thread::scope(|scope| {
+        let asked = &asked;
         scope.spawn(move || {
-            for piece in bytes[..abort.unwrap_or(bytes.len())].chunks(piece) {
-                if stream.write_all(piece).is_err() {
-                    return;
-                }
-            }
+            let _gone = send(&stream, asked, piece, abort.unwrap_or(usize::MAX), &told);
             if abort.is_some() {
-                let how = if bytes.len().is_multiple_of(2) {
-                    std::net::Shutdown::Write
-                } else {
-                    std::net::Shutdown::Both
-                };
-                let _gone = stream.shutdown(how);
+                let half = size.is_multiple_of(2);
+                let _gone = stream.shutdown(if half { Shutdown::Write } else { Shutdown::Both });
             }
         });
-        check(&mut reader, &asked, abort.is_some())
+        check(&mut reader, asked, abort.is_some(), tell)
     })
 }
 
+/// Sends the requests, up to `left` bytes of them. The body of one that is answered early is sent when it was `told` that
+/// the answer is there.
+fn send(
+    mut stream: &TcpStream,
+    asked: &[Asked],
+    piece: usize,
+    mut left: usize,
+    told: &Receiver<()>,
+) -> io::Result<()> {
+    for asked in asked {
+        for (part, waits) in [(&asked.head, false), (&asked.body, asked.way == "early")] {
+            if waits {
+                // An error says that no further answer is waited for.
+                told.recv_timeout(PATIENCE).ok();
+            }
+            let part = &part[..part.len().min(left)];
+            left -= part.len();
+            for piece in part.chunks(piece) {
+                stream.write_all(piece)?;
+            }
+            if left == 0 {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Takes the answers and holds each against its request.
-fn check(reader: &mut Reader<TcpStream>, asked: &[Asked], aborted: bool) -> usize {
-    // A reset, which is passed on, takes away what the client has not read yet.
-    let resets = asked.iter().any(|asked| asked.way == "cut" && asked.number.is_multiple_of(2));
-    // And a server that left a request unread ends the client's connection behind the answer.
-    let mut left = false;
-    let mut whole = 0;
+fn check(reader: &mut Reader<TcpStream>, asked: &[Asked], aborted: bool, tell: Sender<()>) -> usize {
+    // A reset takes away what the client has not read yet, be it passed on or that of a connection that ends behind a
+    // request which the server left and the client still sends.
+    let resets = asked.iter().any(|asked| matches!(asked.way, "leave" | "cut"));
+    let (mut whole, mut left) = (0, false);
     for asked in asked {
         left |= matches!(asked.way, "leave" | "cut");
         let answer = reader.head().map(|mut answer| {
+            if asked.way == "early" {
+                tell.send(()).ok();
+            }
             reader.body(&mut answer, false);
             answer
         });
@@ -186,7 +212,7 @@ fn check(reader: &mut Reader<TcpStream>, asked: &[Asked], aborted: bool) -> usiz
             assert!(may_end, "{told} got no answer");
             return whole;
         };
-        let told = format!("{told}: {}, {} bytes", answer.start, answer.body.len());
+        let told = format!("{told}: {}, {} bytes, {:?}", answer.start, answer.body.len(), reader.end);
         if answer.status() == 200 {
             let number = answer.header("x-number").and_then(|number| number.parse().ok());
             assert_eq!(number, Some(asked.number), "{told}");

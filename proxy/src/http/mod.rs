@@ -24,7 +24,8 @@
 //!   hyper and Node do the same, Node but for answers it has ready at that moment; servers of one thread per client
 //!   answer, and behind this proxy such an answer is lost. No MCP SDK closes one direction only.
 //! - `CONNECT` is answered with 501. What is not taken for HTTP gets 400, 414 or 431: among it targets with `<`, `>` or, in
-//!   the path, a backtick or, in the query, a double quote.
+//!   the path, a backtick or, in the query, a double quote. Towards HTTP/2
+//!   a fragment is cut.
 //! - What would let two parsers disagree about where a message ends is settled or refused, not passed on. Refused with
 //!   400, from a server with 502: different or unreadable lengths, a length list, `Transfer-Encoding` in HTTP/1.0, folded
 //!   lines, a space before the colon, a bare CR, NUL; in a request `chunked` twice or not last, `identity`; a bare LF in
