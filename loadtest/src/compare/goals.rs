@@ -138,6 +138,7 @@ mod tests {
             found(&[figures("small@32", 32, "mcp-tap, traces 10%", 1.16)]),
             [("small call, traces 10 %: CPU to bare".to_owned(), false)]
         );
-        assert_eq!(found(&[figures("text@8", 8, TAP, 1.5)]).len(), 2);
+        assert_eq!(found(&[figures("text@8", 8, TAP, 1.5)]), [("1 MiB text: CPU to bare".to_owned(), true)]);
+        assert_eq!(found(&[figures("text@1", 1, TAP, 1.5)]).len(), 2);
     }
 }
