@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request};
 use http_body::Body;
 use tokio::io::AsyncWriteExt;
@@ -19,7 +18,7 @@ use super::body::RequestBody;
 use super::http2::PREFACE;
 use super::wire::{BodyState, Wire, Writer, lock};
 use crate::http::drain::Drain;
-use crate::http::forward::is_reset;
+use crate::http::forward::{connection_says, expects_continue, is_reset};
 use crate::http::h1::encoder::{self, Answer};
 use crate::http::h1::error::HeadError;
 use crate::http::h1::framing;
@@ -195,11 +194,7 @@ where
     ) -> Result<(Request<RequestBody>, Asked), HeadError> {
         let keeps = keeps(parts.version, &parts.headers) && !framing::is_doubtful(&parts.headers);
         let framing = framing::of_request(parts.version, &mut parts.headers)?;
-        let expects = parts.version == Version::HTTP_11
-            && parts
-                .headers
-                .get(EXPECT)
-                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let expects = expects_continue(parts.version, &parts.headers);
         let (opener, tunnel) = match parts.headers.contains_key(http::header::UPGRADE) {
             true => Some(Tunnel::new()).unzip(),
             false => (None, None),
@@ -320,12 +315,6 @@ where
 
 /// Whether the client goes on with the connection (RFC 9112 §9.3).
 fn keeps(version: Version, headers: &HeaderMap) -> bool {
-    let says = |what: &[u8]| {
-        headers.get_all(CONNECTION).iter().any(|line| {
-            line.as_bytes()
-                .split(|byte| *byte == b',')
-                .any(|token| token.trim_ascii().eq_ignore_ascii_case(what))
-        })
-    };
-    if version == Version::HTTP_10 { says(b"keep-alive") && !says(b"close") } else { !says(b"close") }
+    let closes = connection_says(headers, "close");
+    !closes && (version != Version::HTTP_10 || connection_says(headers, "keep-alive"))
 }

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use http::header::{CONNECTION, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
+use http::Version;
+use http::header::{
+    CONNECTION, COOKIE, EXPECT, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE,
+};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -67,7 +70,7 @@ pub(super) fn take_host(headers: &mut HeaderMap) -> Option<HeaderValue> {
 pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
         && !tokens(headers, &UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case("h2c"))
-        && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
+        && connection_says(headers, "upgrade")
 }
 
 /// `Keep-Alive: timeout=N` of a response: after how long without a request the server closes the connection.
@@ -79,9 +82,15 @@ pub(super) fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// Whether `Connection` says that this message is the last one.
-pub(super) fn closes(headers: &HeaderMap) -> bool {
-    tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("close"))
+/// Whether `Connection` says this, such as `close`.
+pub(in crate::http) fn connection_says(headers: &HeaderMap, what: &str) -> bool {
+    tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(what))
+}
+
+/// Whether a client waits for `100 Continue` before it sends its body.
+pub(in crate::http) fn expects_continue(version: Version, headers: &HeaderMap) -> bool {
+    version == Version::HTTP_11
+        && headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 fn is_hop(name: &HeaderName, keep: Keep) -> bool {

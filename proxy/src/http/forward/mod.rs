@@ -28,7 +28,7 @@ use tower::Service;
 pub use connect::Connector;
 pub use error::ForwardError;
 pub(in crate::http) use error::is_reset;
-pub(in crate::http) use headers::{keep_named, remove as remove_header};
+pub(in crate::http) use headers::{connection_says, expects_continue, keep_named, remove as remove_header};
 pub use request::OutgoingBody;
 pub use response::ResponseBody;
 
@@ -203,7 +203,7 @@ where
 
     let reusable = lasting
         && parts.version == Version::HTTP_11
-        && !headers::closes(&parts.headers)
+        && !headers::connection_says(&parts.headers, "close")
         && !framing::is_doubtful(&parts.headers);
     let framing = framing::of_response(&upload.method, parts.status, parts.version, &mut parts.headers)
         .map_err(|error| ForwardError::link(LinkError::Head(error)))?;

@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::EXPECT;
-use http::{Request, Version};
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
+use super::headers::expects_continue;
 use crate::http::h1::spelling::{FromWire, Spelling};
 use crate::http::tunnel::Opener;
 
@@ -107,11 +107,7 @@ impl Drop for Continue {
 /// Holds the body back if the client expects `100 Continue`, until the server says so. The caller keeps what is
 /// returned until the final answer is there: then the body may be read too, and the server decides what it is worth.
 pub(super) fn hold_for_continue<B>(request: &mut Request<OutgoingBody<B>>) -> Option<Continue> {
-    let expects = request
-        .headers()
-        .get(EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !expects || request.version() != Version::HTTP_11 {
+    if !expects_continue(request.version(), request.headers()) {
         return None;
     }
     let (sender, opened) = oneshot::channel();
