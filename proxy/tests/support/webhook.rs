@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::process::fail;
@@ -19,6 +20,8 @@ pub(crate) struct Notification {
     pub(crate) receiver: String,
     /// The body (`status`, `groupLabels`, `alerts`, …).
     pub(crate) body: Value,
+    /// When it came.
+    pub(crate) at: Timestamp,
 }
 
 impl Notification {
@@ -96,7 +99,7 @@ fn while_open(stream: TcpStream, kept: &Kept) {
         kept.notifications
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Notification { receiver, body });
+            .push(Notification { receiver, body, at: Timestamp::now() });
         kept.more.notify_all();
         if writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
             return;
