@@ -97,4 +97,5 @@ pub mod protocol;
 pub mod rules;
 pub mod slo;
 pub mod slo_client;
+pub mod stdio;
 pub mod telemetry;

@@ -24,6 +24,8 @@ pub(super) enum Scope {
     Channel(u64),
     /// A resumable stream without a session: the fingerprint of its last event id.
     Lineage(u64),
+    /// The pipes to one process: a number of our own.
+    Pipe(u64),
 }
 
 impl Scope {
@@ -31,7 +33,7 @@ impl Scope {
     pub(super) const fn session(self) -> Option<u64> {
         match self {
             Self::Session(hash) | Self::Channel(hash) => Some(hash),
-            Self::Lineage(_) => None,
+            Self::Lineage(_) | Self::Pipe(_) => None,
         }
     }
 }
@@ -41,7 +43,7 @@ impl Scope {
 pub(super) enum Wait {
     /// The end of its own HTTP exchange, which sees to it that the operation ends.
     Exchange,
-    /// A message on another exchange: the answer on an HTTP+SSE channel, or the client's answer to the server.
+    /// A message on another exchange: the answer on an HTTP+SSE channel or on a pipe, or the client's answer to the server.
     Elsewhere {
         /// Since when.
         since: Instant,

@@ -27,6 +27,12 @@
 //!
 //! Modern requests are never found there, and nothing is concluded from their connection.
 //!
+//! # A process and its pipes
+//!
+//! A wrapped process ([`Exchange::pipe`]) has one client, whose messages all share two pipes. There every request stands in
+//! the table, modern ones too, until a line answers it, the client cancels it, or the process ends ([`pipe`]). How an
+//! answer ends a request, and all that follows from it, is the same.
+//!
 //! # What goes on after its request
 //!
 //! - **`input_required`** (and error -32042): the request ends as interim. The retry is a request of its own with its
@@ -60,6 +66,7 @@ mod call;
 mod clients;
 mod connection;
 mod core;
+mod draft;
 mod endpoint;
 pub mod event;
 mod handle;
@@ -67,6 +74,7 @@ mod header;
 mod http_call;
 pub mod keep;
 mod open;
+mod pipe;
 mod recent;
 mod session;
 mod settings;
@@ -83,6 +91,7 @@ use std::time::Instant;
 pub use self::connection::Connection;
 pub use self::handle::{Handle, Told};
 pub use self::http_call::{AnswerShape, HttpMethod, RequestHead};
+pub use self::pipe::{Line, Pipe, ProcessEnd};
 pub use self::settings::{Settings, Sizes};
 
 use self::core::Core;
@@ -175,6 +184,12 @@ impl Exchange {
     #[must_use]
     pub fn open_unmeasured(&self, connection: &Connection, head: &RequestHead<'_>, at: Instant) -> Handle {
         Handle::new(HttpCall::open(connection, head, at).unmeasured())
+    }
+
+    /// A process was started whose pipes carry the messages of one client.
+    #[must_use]
+    pub fn pipe(&self, at: Instant) -> Pipe {
+        Pipe::open(&self.0, at)
     }
 
     /// Whether contexts are written into messages, so that it counts what speaks against a change of the body.

@@ -13,7 +13,8 @@ use super::event::{Client, SessionRecord, Transport};
 use super::settings::Settings;
 use super::table::Map;
 
-/// A session: of Streamable HTTP from the answer to `initialize`, of HTTP+SSE from the `endpoint` event.
+/// A session: of Streamable HTTP from the answer to `initialize`, of HTTP+SSE from the `endpoint` event, of a wrapped
+/// process from its start.
 pub(super) struct Session {
     /// Where its exchanges meet.
     pub(super) scope: Scope,
@@ -67,6 +68,7 @@ impl Session {
     pub(super) const fn transport(&self) -> Transport {
         match self.scope {
             Scope::Channel(_) => Transport::HttpSse,
+            Scope::Pipe(_) => Transport::Stdio,
             Scope::Session(_) | Scope::Lineage(_) => Transport::StreamableHttp,
         }
     }
@@ -124,6 +126,11 @@ impl Session {
         self.started + Duration::from_millis(self.last_seen.load(Ordering::Relaxed))
     }
 
+    /// A message passed.
+    pub(super) fn seen(&self, at: Instant) {
+        self.touch(&self.last_seen, at);
+    }
+
     fn touch(&self, time: &AtomicU64, at: Instant) {
         let passed = at.saturating_duration_since(self.started).as_millis();
         time.fetch_max(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -146,13 +153,20 @@ impl Session {
 pub(super) struct Sessions {
     streamable: Map<Arc<Session>>,
     channels: Map<Arc<Session>>,
+    /// Of wrapped processes: as many as this proxy started.
+    pipes: Map<Arc<Session>>,
     /// Open GET streams that may be channels whose endpoint is not known: unreadable, or the table was full.
     blind: AtomicUsize,
 }
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self { streamable: Map::default(), channels: Map::default(), blind: AtomicUsize::new(0) }
+        Self {
+            streamable: Map::default(),
+            channels: Map::default(),
+            pipes: Map::default(),
+            blind: AtomicUsize::new(0),
+        }
     }
 
     /// Number of (Streamable HTTP sessions, channels).
@@ -164,6 +178,7 @@ impl Sessions {
         match scope {
             Scope::Session(key) => Some((&self.streamable, key)),
             Scope::Channel(key) => Some((&self.channels, key)),
+            Scope::Pipe(key) => Some((&self.pipes, key)),
             Scope::Lineage(_) => None,
         }
     }
@@ -183,7 +198,7 @@ impl Sessions {
     pub(super) fn insert(&self, session: &Arc<Session>, bounds: &Settings) -> Option<(Arc<Session>, bool)> {
         let limit = match session.scope {
             Scope::Channel(_) => bounds.channels,
-            Scope::Session(_) | Scope::Lineage(_) => bounds.sessions,
+            Scope::Session(_) | Scope::Lineage(_) | Scope::Pipe(_) => bounds.sessions,
         };
         let (table, key) = self.table(session.scope)?;
         let table = table.pin();
@@ -205,8 +220,8 @@ impl Sessions {
 
     /// All sessions that fit.
     pub(super) fn select(&self, fits: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
-        let (streamable, channels) = (self.streamable.pin(), self.channels.pin());
-        let all = streamable.values().chain(channels.values());
+        let (streamable, channels, pipes) = (self.streamable.pin(), self.channels.pin(), self.pipes.pin());
+        let all = streamable.values().chain(channels.values()).chain(pipes.values());
         all.filter(|session| fits(session)).map(Arc::clone).collect()
     }
 

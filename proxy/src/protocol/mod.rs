@@ -4,6 +4,7 @@
 //! parser takes its input in chunks of any size, keeps constant memory, and gives the same facts for every chunking.
 
 pub mod fingerprint;
+pub mod lines;
 pub mod message;
 pub mod method;
 pub mod outcome;

@@ -96,10 +96,11 @@ fn while_open(stream: TcpStream, kept: &Kept) {
     let mut reader = BufReader::new(stream);
     while let Some((receiver, body)) = request(&mut reader) {
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        kept.notifications
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Notification { receiver, body, at: Timestamp::now() });
+        kept.notifications.lock().unwrap_or_else(PoisonError::into_inner).push(Notification {
+            receiver,
+            body,
+            at: Timestamp::now(),
+        });
         kept.more.notify_all();
         if writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
             return;

@@ -4,7 +4,7 @@ mod learn;
 mod repeats;
 mod tasks;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub(super) struct Core {
     pub(super) payload: Arc<trace::Room>,
     hasher: foldhash::fast::RandomState,
     began: OnceLock<Instant>,
+    /// Processes whose pipes were opened so far.
+    pipes: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -77,6 +79,7 @@ impl Core {
             payload: trace::Room::new(settings.payload, settings.payload_of.clone()),
             hasher: foldhash::fast::RandomState::default(),
             began: OnceLock::new(),
+            pipes: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             settings,
             sink,
@@ -91,6 +94,18 @@ impl Core {
     pub(super) fn full(&self) {
         if !self.is_closed() {
             self.emit(Event::NotInspected(NotInspected::TableFull));
+        }
+    }
+
+    /// The context, if it is one; counts what is none.
+    pub(super) fn valid(&self, incoming: trace::Incoming, carrier: trace::Carrier) -> Option<trace::Context> {
+        match incoming {
+            trace::Incoming::Valid(context) => Some(context),
+            trace::Incoming::Absent => None,
+            trace::Incoming::Malformed => {
+                self.emit(Event::ContextMalformed(carrier));
+                None
+            }
         }
     }
 
@@ -109,6 +124,11 @@ impl Core {
             tasks: self.tasks.len(),
             clients: self.clients.len(),
         }
+    }
+
+    /// A number for the pipes of one more process.
+    pub(super) fn next_pipe(&self) -> u64 {
+        self.pipes.fetch_add(1, Ordering::Relaxed)
     }
 
     fn age(&self, at: Instant) -> Duration {

@@ -4,16 +4,15 @@ use std::time::Instant;
 
 use compact_str::CompactString;
 
-use crate::protocol::message::{Captured, Finding, Message, cut, limits};
-use crate::protocol::method::Method;
-use crate::protocol::splice::{self, Edit};
+use crate::protocol::message::{Message, cut, limits};
+use crate::protocol::splice::Edit;
 
 use super::super::connection::Connection;
 use super::super::core::Core;
 use super::super::event::{Direction, Event, HttpTrace, NotInspected};
 use super::super::trace::{
-    Carrier, Choice, Context, Incoming, LinkReason, NotWritten, Outgoing, Propagate, Room, Settings, Trace,
-    Trust, choose, uri,
+    Carrier, Choice, Context, Incoming, LinkReason, NotWritten, Outgoing, Propagate, Settings, Trace, Trust,
+    choose, uri,
 };
 use super::{HttpCall, HttpMethod, RequestHead};
 
@@ -62,7 +61,7 @@ impl Contexts {
         };
         let path = head.target.split(['?', '#']).next().unwrap_or_default();
         Some(Box::new(Self {
-            header: valid(core, incoming, Carrier::Header),
+            header: core.valid(incoming, Carrier::Header),
             root: None,
             http: None,
             first: None,
@@ -125,26 +124,11 @@ impl Contexts {
             self.sealed
         } else if self.forwarded.is_some() {
             Some(NotWritten::TooLarge)
-        } else if message.findings.contains(Finding::NotVersion2) {
-            Some(NotWritten::NotVersion2)
         } else {
-            let state = context.state.as_ref();
-            splice::write(message, &context.parent, state, &mut self.edits).err().map(NotWritten::from)
+            context.write_into(message, &mut self.edits).err()
         };
         if let Some(why) = why {
             core.emit(Event::NotWritten(why));
-        }
-    }
-}
-
-/// The context, if it is one; counts what is none.
-fn valid(core: &Core, incoming: Incoming, carrier: Carrier) -> Option<Context> {
-    match incoming {
-        Incoming::Valid(context) => Some(context),
-        Incoming::Absent => None,
-        Incoming::Malformed => {
-            core.emit(Event::ContextMalformed(carrier));
-            None
         }
     }
 }
@@ -165,7 +149,7 @@ impl HttpCall {
         let (settings, contexts) = (core.settings.trace.as_ref()?, self.contexts.as_deref_mut()?);
         let meta = match settings.trust {
             Trust::Ignore => None,
-            Trust::Continue | Trust::Link => valid(core, Incoming::of_meta(message), Carrier::Meta),
+            Trust::Continue | Trust::Link => core.valid(Incoming::of_meta(message), Carrier::Meta),
         };
         // After its end the HTTP span is exported, or never.
         if message.batched && !is_over {
@@ -177,8 +161,8 @@ impl HttpCall {
         trace.forwarded = contexts.forwarded;
         trace.peer = connection.peer();
         trace.http_version = contexts.http_version;
-        trace.uri = uri_of(message);
-        trace.keep(arguments_of(message, &core.payload), &core.payload);
+        trace.uri = uri::of(message);
+        trace.keep(core.payload.arguments_of(message), &core.payload);
         let context = settings.context(&trace, trace.upstream_id);
         contexts.write(core, settings, message, &context);
         let ids = (trace.trace_id, trace.span_id);
@@ -190,7 +174,7 @@ impl HttpCall {
     fn trace_to_client(&mut self, message: &Message) -> Option<Box<Trace>> {
         let (core, connection) = (self.connection.core(), &self.connection);
         let (settings, contexts) = (core.settings.trace.as_ref()?, self.contexts.as_deref_mut()?);
-        let choice = match valid(core, Incoming::of_meta(message), Carrier::Meta) {
+        let choice = match core.valid(Incoming::of_meta(message), Carrier::Meta) {
             Some(parent) => Choice { parent: Some(parent), links: Vec::new() },
             None => {
                 let mut open = self.calls.iter().filter(|_| self.method == HttpMethod::Post);
@@ -298,22 +282,5 @@ impl HttpCall {
         let plain = !self.mcp && !self.request_unread && self.scope.is_none();
         let path = plain.then(|| std::mem::take(&mut contexts.path));
         Some(Box::new(HttpTrace { trace, path }))
-    }
-}
-
-/// What is kept of the arguments on demand.
-fn arguments_of(message: &mut Message, room: &Room) -> Captured {
-    let tool = message.params.name.as_deref().filter(|_| message.method == Some(Method::ToolsCall));
-    let captured = message.captured.take().filter(|_| tool.is_some_and(|tool| room.is_for(tool)));
-    Captured { arguments: captured.and_then(|captured| captured.arguments), ..Captured::default() }
-}
-
-/// The resource that a request is about; a `uri` in the parameters of other methods is payload.
-fn uri_of(message: &Message) -> Option<CompactString> {
-    match message.method {
-        Some(Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe) => {
-            uri::public(message.params.uri.as_deref()?)
-        }
-        _ => None,
     }
 }

@@ -15,11 +15,8 @@ mod stream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use compact_str::CompactString;
-
-use crate::protocol::message::{Finding, Message, MessageKind, RequestId};
+use crate::protocol::message::Message;
 use crate::protocol::method::Method;
-use crate::protocol::outcome::Ending;
 use crate::protocol::version::{Era, Version};
 
 pub use self::head::{AnswerShape, HttpMethod, RequestHead};
@@ -30,6 +27,7 @@ use self::stream::Stream;
 use super::call::{Calls, Scope};
 use super::connection::Connection;
 use super::core::{Core, Reply};
+use super::draft::{Draft, era_of, is_mcp};
 use super::endpoint;
 use super::event::{Client, Direction, EndReason, Event, NotInspected, Operation, OperationKind, Transport};
 use super::session::Session;
@@ -180,21 +178,9 @@ impl HttpCall {
         self
     }
 
-    /// Whether the message is MCP; takes note of what is odd about it if so. JSON of other protocols may have a
-    /// `method` or an `error` too.
+    /// Whether the message is MCP; takes note of what is odd about it if so.
     fn admit(&mut self, message: &Message) -> bool {
-        let sloppy = message.findings.contains(Finding::NotVersion2);
-        let mcp = match message.kind {
-            MessageKind::Request | MessageKind::Notification => {
-                !sloppy || !matches!(message.method, None | Some(Method::Other(_)))
-            }
-            // Other protocols number their errors too, most often like HTTP.
-            MessageKind::Error => !sloppy || message.answer.code.is_some_and(is_reserved),
-            MessageKind::Result => true,
-            MessageKind::Foreign => !sloppy,
-        };
-        // A result without `jsonrpc` is only one where a request is open.
-        let mcp = mcp && (self.mcp || !sloppy || !message.kind.is_answer());
+        let mcp = is_mcp(message, self.mcp);
         if mcp {
             self.mcp = true;
             for finding in message.findings.iter() {
@@ -206,13 +192,7 @@ impl HttpCall {
 
     /// Which way of speaking: by the message itself, else by the headers.
     fn era(&self, message: &Message) -> Era {
-        if message.method == Some(Method::Initialize) {
-            Era::Legacy
-        } else if message.params.meta.protocol_version.is_some() {
-            Era::Modern
-        } else {
-            self.headers.era()
-        }
+        era_of(message).unwrap_or_else(|| self.headers.era())
     }
 
     /// The revision spoken (mcp-wire.md §9). That of `initialize` is only known from its answer.
@@ -279,14 +259,11 @@ impl HttpCall {
                 None => Arc::clone(self.connection.core().clients.unknown()),
             },
         };
-        Box::new(Operation {
+        let draft = Draft {
             direction,
             kind,
-            method: message.method.clone().unwrap_or_else(|| Method::parse("")),
-            target: target_of(message),
-            id: message.id.clone(),
-            version: self.version(message, era),
             era,
+            version: self.version(message, era),
             transport: match scope {
                 Some(Scope::Channel(_)) => Transport::HttpSse,
                 _ => Transport::StreamableHttp,
@@ -294,18 +271,9 @@ impl HttpCall {
             client,
             session: scope.and_then(Scope::session),
             started: at,
-            ended: at,
-            first_byte: None,
-            ending: Ending::StreamClosed,
-            status: None,
-            arguments: message.params.arguments,
-            content: message.answer.content,
-            waited_for_client: false,
-            repeated: false,
-            chosen: false,
-            kept: None,
             trace: self.begin_trace(direction, message),
-        })
+        };
+        draft.of(message)
     }
 
     /// How the response brings an answer now.
@@ -342,24 +310,6 @@ fn scope_of(core: &Core, head: &RequestHead<'_>, headers: &Headers) -> Option<Sc
         }
         _ => None,
     }
-}
-
-/// The tool or prompt that a request is about; a `name` in the parameters of other methods is payload.
-fn target_of(message: &Message) -> Option<CompactString> {
-    match message.method {
-        Some(Method::ToolsCall | Method::PromptsGet) => message.params.name.clone(),
-        _ => None,
-    }
-}
-
-/// Whether the code is one that JSON-RPC keeps for itself and for protocols on top of it.
-const fn is_reserved(code: i64) -> bool {
-    matches!(code, -32768..=-32000)
-}
-
-/// Whether this can be the id of a request.
-const fn is_usable(id: Option<&RequestId>) -> bool {
-    matches!(id, Some(RequestId::Number(_) | RequestId::Text(_) | RequestId::Hash(_)))
 }
 
 #[cfg(test)]

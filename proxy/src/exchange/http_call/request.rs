@@ -8,9 +8,10 @@ use crate::protocol::method::Method;
 use crate::protocol::version::Era;
 
 use super::super::call::{Call, Facts, Scope, Wait};
+use super::super::draft::is_usable;
 use super::super::event::{Direction, Event, NotInspected, OperationKind};
 use super::super::header;
-use super::{HttpCall, HttpMethod, is_usable};
+use super::{HttpCall, HttpMethod};
 
 impl HttpCall {
     /// One message of the request body. MCP has messages only in POSTs.
@@ -95,7 +96,7 @@ impl HttpCall {
         if let Some(scope) = scope {
             let wait = match scope {
                 Scope::Channel(_) => Wait::Elsewhere { since: at },
-                Scope::Session(_) | Scope::Lineage(_) => Wait::Exchange,
+                Scope::Session(_) | Scope::Lineage(_) | Scope::Pipe(_) => Wait::Exchange,
             };
             self.connection.core().keep(scope, &call, wait, at);
         }

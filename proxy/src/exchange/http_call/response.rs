@@ -11,10 +11,11 @@ use crate::protocol::scan::Captures;
 use crate::protocol::sse::{EventName, SseEvent};
 
 use super::super::call::{Call, Facts, Scope, Wait};
+use super::super::draft::{is_usable, takes_human_time};
 use super::super::endpoint;
 use super::super::event::{Direction, EndReason, Event, NotInspected, OperationKind};
 use super::super::session::{Peer, Session};
-use super::{AnswerShape, Head, HttpCall, HttpMethod, Stream, is_usable};
+use super::{AnswerShape, Head, HttpCall, HttpMethod, Stream};
 
 impl HttpCall {
     /// The response head came.
@@ -159,9 +160,7 @@ impl HttpCall {
 
     /// The server asks the client something, while its own answer is due.
     fn server_request(&mut self, message: &mut Message, at: Instant) {
-        // These two are answered by the client's program at once. Servers ask for the roots after `initialized`, at a time
-        // when the first call may be open, which would then never count as slow.
-        if !matches!(message.method, Some(Method::Ping | Method::RootsList)) {
+        if takes_human_time(message) {
             self.wait_for_client();
         }
         let scope = self.scope.filter(|scope| scope.session().is_some());

@@ -1,9 +1,10 @@
 //! Which contexts a request brings.
 
-use crate::protocol::message::{Message, limits};
+use crate::protocol::message::{Finding, Message, limits};
+use crate::protocol::splice::{self, Edit};
 use crate::protocol::traceparent::{TraceParent, TraceState};
 
-use super::ContextHeaders;
+use super::{ContextHeaders, NotWritten};
 
 /// A valid context, and who made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,20 @@ pub(in super::super) struct Context {
     pub(in super::super) state: Option<TraceState>,
     /// Whether another process made it.
     pub(in super::super) remote: bool,
+}
+
+impl Context {
+    /// Adds to `edits` what makes a message carry it.
+    pub(in super::super) fn write_into(
+        &self,
+        message: &Message,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), NotWritten> {
+        if message.findings.contains(Finding::NotVersion2) {
+            return Err(NotWritten::NotVersion2);
+        }
+        splice::write(message, &self.parent, self.state.as_ref(), edits).map_err(NotWritten::from)
+    }
 }
 
 /// What stands in a place that is meant for a context.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::protocol::message::Captured;
+use crate::protocol::message::{Captured, Message};
+use crate::protocol::method::Method;
 
 use super::Trace;
 
@@ -32,6 +33,14 @@ impl Room {
     /// Whether there is room for this tool at all.
     pub(in super::super) fn is_for(&self, tool: &str) -> bool {
         self.tools.as_ref().is_none_or(|tools| tools.iter().any(|other| other == tool))
+    }
+
+    /// What is kept of a call's arguments; takes it out of the message.
+    pub(in super::super) fn arguments_of(&self, message: &mut Message) -> Captured {
+        let tool = message.params.name.as_deref().filter(|_| message.method == Some(Method::ToolsCall));
+        let wanted = tool.is_some_and(|tool| self.is_for(tool));
+        let captured = message.captured.take().filter(|_| wanted);
+        Captured { arguments: captured.and_then(|captured| captured.arguments), ..Captured::default() }
     }
 
     /// The number guards no other memory, so no ordering is needed.

@@ -2,12 +2,23 @@
 
 use compact_str::CompactString;
 
-use crate::protocol::message::limits;
+use crate::protocol::message::{Message, limits};
+use crate::protocol::method::Method;
+
+/// What may be shown of the resource that a request is about; a `uri` in the parameters of other methods is payload.
+pub(in super::super) fn of(message: &Message) -> Option<CompactString> {
+    match message.method {
+        Some(Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe) => {
+            public(message.params.uri.as_deref()?)
+        }
+        _ => None,
+    }
+}
 
 /// The URI up to its query, without user and password: which resource it is, and no key to it. Of one that is a
 /// document itself (`data:`) only the scheme. `None` when nothing is left, or when it was cut where a password may
 /// stand.
-pub(in super::super) fn public(uri: &str) -> Option<CompactString> {
+fn public(uri: &str) -> Option<CompactString> {
     // A cut at a character border takes up to three bytes more.
     let cut = uri.len() + 3 >= limits::TEXT;
     let is_data = |(scheme, _): (&str, &str)| scheme.trim_start().eq_ignore_ascii_case("data");

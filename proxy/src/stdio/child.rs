@@ -1,0 +1,359 @@
+//! The process from its start to its end.
+
+use std::io::{self, PipeReader, PipeWriter, pipe};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tracing::{debug, warn};
+
+use crate::clock;
+use crate::exchange::{Pipe, ProcessEnd};
+
+use super::ending::{Activity, Ending, Step};
+use super::guard::Guard;
+use super::look::{Blind, Input, LastOutput, Output};
+use super::pump::{Done, pump};
+use super::{Later, Meter, Settings};
+
+/// How often it is looked whether a process should be made to end.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long the output of a process that ended may be silent before it is not waited for any longer: a child of its may
+/// hold the pipe.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How long it is waited for at all.
+const LONGEST_LINGER: Duration = Duration::from_secs(5);
+
+/// How long the children of a process that was signalled may outlive it: as long as the official Python client waits
+/// before it kills the group.
+const GROUP_WAIT: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether they are gone.
+const GROUP_TICK: Duration = Duration::from_millis(20);
+
+/// Bytes of the stacks of the threads that carry the messages: the scanner does not recurse.
+const STACK: usize = 256 * 1024;
+
+/// The signals that are passed on, and their names.
+const PASSED_ON: [(SignalKind, Signal, &str); 6] = [
+    (SignalKind::terminate(), Signal::TERM, "SIGTERM"),
+    (SignalKind::interrupt(), Signal::INT, "SIGINT"),
+    (SignalKind::hangup(), Signal::HUP, "SIGHUP"),
+    (SignalKind::quit(), Signal::QUIT, "SIGQUIT"),
+    (SignalKind::user_defined1(), Signal::USR1, "SIGUSR1"),
+    (SignalKind::user_defined2(), Signal::USR2, "SIGUSR2"),
+];
+
+/// Why the process did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system refused.
+    #[error("cannot start the server `{command}`: {error}")]
+    Spawn {
+        /// The command, without its arguments.
+        command: String,
+        /// What it said.
+        error: io::Error,
+    },
+    /// There is no pipe, no thread, or no handler to be had.
+    #[error("cannot carry messages: {0}")]
+    Resources(#[from] io::Error),
+}
+
+impl StartError {
+    /// The status to end with: as shells do, 127 for a command that is not there, 126 for one that cannot be run.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Spawn { error, .. } if error.kind() == io::ErrorKind::NotFound => 127,
+            Self::Spawn { .. } => 126,
+            Self::Resources(_) => 1,
+        }
+    }
+}
+
+/// The signals that we are sent.
+pub struct Asked([Signals; PASSED_ON.len()]);
+
+impl Asked {
+    /// From now on signals do not end this process; to be made before the child.
+    ///
+    /// # Errors
+    /// The system takes no handler.
+    pub fn new() -> io::Result<Self> {
+        let [term, int, hup, quit, first, second] = PASSED_ON.map(|(kind, ..)| signal(kind));
+        Ok(Self([term?, int?, hup?, quit?, first?, second?]))
+    }
+
+    async fn next(&mut self) -> (Signal, &'static str) {
+        let [term, int, hup, quit, first, second] = &mut self.0;
+        let place = tokio::select! {
+            _ = term.recv() => 0,
+            _ = int.recv() => 1,
+            _ = hup.recv() => 2,
+            _ = quit.recv() => 3,
+            _ = first.recv() => 4,
+            _ = second.recv() => 5,
+        };
+        (PASSED_ON[place].1, PASSED_ON[place].2)
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Exit {
+    status: ExitStatus,
+    /// The client closed its input, or sent a signal.
+    asked: bool,
+}
+
+impl Exit {
+    /// What the core is told of it.
+    #[must_use]
+    pub fn end(&self) -> ProcessEnd {
+        match (self.asked, self.status.success()) {
+            (true, _) => ProcessEnd::Asked,
+            (false, true) => ProcessEnd::Finished,
+            (false, false) => ProcessEnd::Failed,
+        }
+    }
+}
+
+/// Ends this process as that one ended: with its status, or by the same signal.
+pub fn leave(exit: &Exit) -> ! {
+    if let Some(signal) = exit.status.signal() {
+        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+        // Its core is of use, ours is not.
+        rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
+        signal_hook::low_level::emulate_default_handler(signal).ok();
+        std::process::exit(128 + signal);
+    }
+    std::process::exit(exit.status.code().unwrap_or(1))
+}
+
+/// Who is told what passes.
+#[derive(Clone)]
+pub struct Watched {
+    /// The core.
+    pub pipe: Pipe,
+    /// Its events on their way to telemetry.
+    pub later: Arc<Later>,
+    /// What the process uses, if that is measured.
+    pub meter: Option<Arc<Meter>>,
+}
+
+/// A running process whose messages are carried.
+pub struct Started {
+    child: Child,
+    group: Pid,
+    guard: Guard,
+    watched: Option<Watched>,
+    last_output: Arc<LastOutput>,
+    input: Arc<InputOver>,
+    output: oneshot::Receiver<Done>,
+    client_gone: Arc<AtomicBool>,
+    ending: Ending,
+}
+
+impl Started {
+    /// Starts the process and carries its messages. Within a runtime.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(settings: &Settings, watched: Option<Watched>) -> Result<Self, StartError> {
+        let ((input_reader, input), (output, output_writer)) = (pipe()?, pipe()?);
+        let child = spawn(settings, input_reader, output_writer)?;
+        // A child that was waited for has none; this one was not.
+        let pid = child.id().unwrap_or_default();
+        let group =
+            Pid::from_raw(pid.cast_signed()).ok_or_else(|| io::Error::other("a process without a number"))?;
+        let guard = Guard::post(pid);
+        if let Some(meter) = watched.as_ref().and_then(|watched| watched.meter.as_ref()) {
+            meter.watch(pid);
+        }
+        let last_output = LastOutput::new(clock::now());
+        let client_gone = Arc::new(AtomicBool::new(false));
+        Ok(Self {
+            input: carry_input(input, settings, watched.as_ref())?,
+            output: carry_output(output, settings, watched.as_ref(), &last_output, &client_gone)?,
+            child,
+            group,
+            guard,
+            watched,
+            last_output,
+            client_gone,
+            ending: Ending::new(settings.exit_wait, settings.kill_wait),
+        })
+    }
+
+    /// Waits for its end, passes signals on meanwhile, and ends it where nobody else does.
+    pub async fn run(mut self, asked: &mut Asked) -> Exit {
+        let mut signalled = false;
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let status = loop {
+            tokio::select! {
+                status = self.child.wait() => break status,
+                () = self.input.changed.notified() => self.ending.input_over(clock::now()),
+                (signal, name) = asked.next() => {
+                    signalled = true;
+                    self.pass_on(signal, name);
+                }
+                _ = ticks.tick() => self.look_after(),
+            }
+        };
+        let asked_for = signalled || self.input.is_so.load(Ordering::Acquire);
+        self.wait_for_output().await;
+        if self.ending.is_terminated() {
+            self.end_group().await;
+        }
+        self.guard.dismiss();
+        let status = status.unwrap_or_else(|error| {
+            warn!(%error, "the server's end was not seen");
+            ExitStatus::from_raw(1 << 8)
+        });
+        Exit { status, asked: asked_for }
+    }
+
+    fn pass_on(&mut self, signal: Signal, name: &str) {
+        debug!(signal = name, "passing a signal on to the server");
+        if signal == Signal::TERM {
+            self.ending.terminated(clock::now());
+        }
+        // It may just have ended.
+        kill_process_group(self.group, signal).ok();
+    }
+
+    /// Makes the process end if it should and nobody sees to it.
+    fn look_after(&mut self) {
+        let waiting = || self.watched.as_ref().map_or(0, |watched| watched.pipe.waiting());
+        let busy = !self.client_gone.load(Ordering::Relaxed) && waiting() > 0;
+        let activity = Activity { last_output: self.last_output.at(), busy };
+        match self.ending.due(activity, clock::now()) {
+            Some(Step::Terminate) => {
+                warn!("the server goes on though its input is closed: sending SIGTERM");
+                kill_process_group(self.group, Signal::TERM).ok();
+            }
+            Some(Step::Kill) => {
+                warn!("the server goes on after SIGTERM: killing it");
+                kill_process_group(self.group, Signal::KILL).ok();
+            }
+            None => {}
+        }
+    }
+
+    /// What the process wrote last goes to the client before we end, too.
+    async fn wait_for_output(&mut self) {
+        let ended = clock::now();
+        loop {
+            if timeout(GROUP_TICK, &mut self.output).await.is_ok() {
+                return;
+            }
+            let now = clock::now();
+            let quiet = now.saturating_duration_since(self.last_output.at().max(ended));
+            if quiet >= LINGER || now.saturating_duration_since(ended) >= LONGEST_LINGER {
+                return debug!("the server ended, and a child of it holds its output");
+            }
+        }
+    }
+
+    /// The process was told to end, and did; its children were told too.
+    async fn end_group(&self) {
+        let deadline = clock::now() + GROUP_WAIT;
+        while test_kill_process_group(self.group).is_ok() {
+            if clock::now() >= deadline {
+                warn!("children of the server go on after SIGTERM: killing them");
+                kill_process_group(self.group, Signal::KILL).ok();
+                return;
+            }
+            sleep(GROUP_TICK).await;
+        }
+    }
+}
+
+fn spawn(settings: &Settings, input: PipeReader, output: PipeWriter) -> Result<Child, StartError> {
+    let (command, arguments) =
+        settings.command.split_first().ok_or_else(|| io::Error::other("no command"))?;
+    Command::new(command)
+        .args(arguments)
+        .stdin(input)
+        .stdout(output)
+        .process_group(0)
+        .spawn()
+        .map_err(|error| StartError::Spawn { command: command.display().to_string(), error })
+}
+
+/// The client closed the process's input.
+#[derive(Default)]
+struct InputOver {
+    is_so: AtomicBool,
+    changed: Notify,
+}
+
+/// Carries what the client sends; says when the client sends no more.
+fn carry_input(to: PipeWriter, settings: &Settings, watched: Option<&Watched>) -> io::Result<Arc<InputOver>> {
+    let over = Arc::new(InputOver::default());
+    let is_over = Arc::clone(&over);
+    let input = watched.map(|watched| Input::new(watched.pipe.clone(), settings, watched.meter.clone()));
+    let carry = move || {
+        let done = match input {
+            Some(mut input) => pump(io::stdin(), &to, &mut input),
+            None => pump(io::stdin(), &to, &mut Blind(None)),
+        };
+        if done == Done::Gone {
+            // The client is to see that nobody reads any more.
+            return close(|null| rustix::stdio::dup2_stdin(null));
+        }
+        // Said before the process can see it: an end that follows was asked for.
+        over.is_so.store(true, Ordering::Release);
+        drop(to);
+        over.changed.notify_one();
+    };
+    std::thread::Builder::new().name("input".to_owned()).stack_size(STACK).spawn(carry)?;
+    Ok(is_over)
+}
+
+/// Carries what the server sends; says when that is over.
+fn carry_output(
+    from: PipeReader,
+    settings: &Settings,
+    watched: Option<&Watched>,
+    last: &Arc<LastOutput>,
+    client_gone: &Arc<AtomicBool>,
+) -> io::Result<oneshot::Receiver<Done>> {
+    let (over, is_over) = oneshot::channel();
+    let (settings, watched) = (settings.clone(), watched.cloned());
+    let (last, client_gone) = (Arc::clone(last), Arc::clone(client_gone));
+    let carry = move || {
+        let done = match watched {
+            Some(Watched { pipe, later, .. }) => {
+                pump(&from, io::stdout(), &mut Output::new(pipe, &settings, later, last))
+            }
+            None => pump(&from, io::stdout(), &mut Blind(Some(last))),
+        };
+        client_gone.store(done == Done::Gone, Ordering::Relaxed);
+        // Either side is to see that the other one is gone.
+        drop(from);
+        close(|null| rustix::stdio::dup2_stdout(null));
+        over.send(done).ok();
+    };
+    std::thread::Builder::new().name("output".to_owned()).stack_size(STACK).spawn(carry)?;
+    Ok(is_over)
+}
+
+/// Closes one of our standard files: something else takes its number, so that no file opened later does.
+fn close(take_place: impl FnOnce(&std::fs::File) -> rustix::io::Result<()>) {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+    if let Ok(null) = null {
+        take_place(&null).ok();
+    }
+}

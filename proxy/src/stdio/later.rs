@@ -1,0 +1,108 @@
+//! Events that are recorded later: after the bytes that they are about were written.
+//!
+//! What the core concludes from a server's message must be concluded before the message goes on (`exchange::Pipe`). To
+//! make metrics and spans of it takes longer, and nobody waits for that: the output thread keeps its events until it has
+//! written.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::clock;
+use crate::exchange::event::{Event, OperationKind, Sink};
+
+use super::usage::Meter;
+
+thread_local! {
+    /// The events that this thread keeps; `None` where it keeps none.
+    static KEPT: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
+}
+
+/// Passes events on: on most threads at once, on one that keeps them when it says so.
+pub struct Later {
+    sink: Arc<dyn Sink>,
+    meter: Option<Arc<Meter>>,
+}
+
+impl Later {
+    /// Passes events on to `sink`; ends of calls also to `meter`.
+    #[must_use]
+    pub fn new(sink: Arc<dyn Sink>, meter: Option<Arc<Meter>>) -> Self {
+        Self { sink, meter }
+    }
+
+    /// From now on this thread keeps its events until [`Later::flush`].
+    pub(super) fn keep_here() {
+        KEPT.with(|kept| *kept.borrow_mut() = Some(Vec::new()));
+    }
+
+    /// Passes on what this thread kept.
+    pub(super) fn flush(&self) {
+        let kept = KEPT.with(|kept| kept.borrow_mut().as_mut().map(std::mem::take));
+        for event in kept.into_iter().flatten() {
+            self.pass(event);
+        }
+    }
+
+    fn pass(&self, event: Event) {
+        if let (Some(meter), Event::OperationEnded(operation)) = (&self.meter, &event)
+            && let (Some(tool), OperationKind::Request) = (operation.tool(), operation.kind)
+        {
+            meter.end(tool, clock::now());
+        }
+        self.sink.emit(event);
+    }
+}
+
+impl Sink for Later {
+    fn emit(&self, event: Event) {
+        // Borrowed only while it is pushed to: no sink is called meanwhile. A thread that is ending keeps nothing.
+        let event = KEPT.try_with(|kept| match kept.borrow_mut().as_mut() {
+            Some(kept) => {
+                kept.push(event);
+                None
+            }
+            None => Some(event),
+        });
+        if let Ok(Some(event)) = event {
+            self.pass(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::exchange::event::NotInspected;
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<String>>);
+
+    impl Sink for Log {
+        fn emit(&self, event: Event) {
+            self.0.lock().expect("no test panics in here").push(format!("{event:?}"));
+        }
+    }
+
+    #[test]
+    fn events_wait_on_the_thread_that_keeps_them_and_on_no_other() {
+        let log = Arc::new(Log::default());
+        let later = Later::new(Arc::clone(&log) as Arc<dyn Sink>, None);
+        let seen = || log.0.lock().expect("no test panics in here").len();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                Later::keep_here();
+                later.emit(Event::Unmatched);
+                later.emit(Event::NotInspected(NotInspected::Malformed));
+                assert_eq!(seen(), 0);
+                later.flush();
+                assert_eq!(seen(), 2);
+                later.flush();
+                assert_eq!(seen(), 2);
+            });
+        });
+        later.emit(Event::Unmatched);
+        assert_eq!(seen(), 3);
+    }
+}
