@@ -5,6 +5,7 @@ mod log;
 mod quality;
 mod reload;
 mod state;
+mod stdio;
 mod traces;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,15 +25,16 @@ use tracing::{info, warn};
 
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock;
-use crate::config::{Config, Loaded, ReadFile};
+use crate::config::{Config, Front, HttpFront, Loaded, ReadFile, Remarks};
 use crate::exchange::trace::Propagate;
 use crate::exchange::{self, Exchange};
 use crate::http::drain::Drain;
-use crate::http::forward::{Connector, Forward};
+use crate::http::forward::{self, Connector, Forward};
 use crate::http::inspect::InspectLayer;
 use crate::http::server::Server;
 use crate::http::stack::stack;
 use crate::http::trace::{self, TraceLayer};
+use crate::protocol::scan::Captures;
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::ExportError;
 
@@ -56,23 +58,60 @@ pub fn run(loaded: Loaded) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::start(loaded.config.log);
-    for variable in loaded.remarks.unknown_variables {
-        warn!(variable, "this variable is no setting of mcp-tap");
-    }
-    for remark in loaded.remarks.without_effect {
-        warn!("{remark}");
-    }
-    for warning in loaded.remarks.warnings {
-        warn!("{warning}");
-    }
-    match App::new(loaded.config).and_then(|app| app.run(core, loaded.file)) {
+    let Loaded { front, config, file, remarks } = loaded;
+    log::start(config.log);
+    tell(remarks);
+    let result = match front {
+        Front::Http(http) => App::new(*http, config).and_then(|app| app.run(core, file)),
+        Front::Stdio(wrapped) => return stdio::run(wrapped, config, file, core),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             complain(&format_args!("{reason}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn tell(remarks: Remarks) {
+    for variable in remarks.unknown_variables {
+        warn!(variable, "this variable is no setting of mcp-tap");
+    }
+    for remark in remarks.without_effect {
+        warn!("{remark}");
+    }
+    for warning in remarks.warnings {
+        warn!("{warning}");
+    }
+}
+
+/// What is recorded, and how.
+fn telemetry(config: &Config) -> Telemetry {
+    match &config.traces {
+        Some(traces) => Telemetry::traced(config.telemetry.clone(), clock::now(), traces.spans.clone()),
+        None => Telemetry::new(config.telemetry.clone(), clock::now()),
+    }
+}
+
+/// The core's bounds, and what it is asked for.
+fn exchange_settings(config: &Config, telemetry: &Telemetry) -> exchange::Settings {
+    exchange::Settings {
+        trace: config.traces.as_ref().map(|traces| traces.context.clone()),
+        payload_of: config.traces.as_ref().and_then(|traces| traces.spans.capture.tools()),
+        keep: Some(telemetry.keep()),
+        ..exchange::Settings::default()
+    }
+}
+
+/// What is kept of messages for spans.
+fn captures(config: &Config) -> Captures {
+    config.traces.as_ref().map(|traces| traces.spans.capture.kept()).unwrap_or_default()
+}
+
+/// What the server is told of traces.
+fn propagates(config: &Config) -> Propagate {
+    config.traces.as_ref().map_or(Propagate::Off, |traces| traces.context.propagate)
 }
 
 /// Writes one message of ours to standard error, where the log goes too.
@@ -114,6 +153,8 @@ impl Core {
 /// All parts, bound and ready to serve.
 struct App {
     config: Config,
+    upstream: forward::Settings,
+    drain_time: Duration,
     server: Server,
     admin: TcpListener,
     connector: Connector,
@@ -126,33 +167,39 @@ struct App {
 }
 
 impl App {
-    fn new(mut config: Config) -> Result<Self, RunError> {
+    fn new(http: HttpFront, mut config: Config) -> Result<Self, RunError> {
+        let HttpFront { server, upstream } = http;
+        let drain_time = server.drain;
         let listen = |setting, address| move |error| RunError::Listen { setting, address, error };
-        let server = Server::bind(&config.server)
-            .map_err(listen("listen", config.server.listen))?
+        let server = Server::bind(&server)
+            .map_err(listen("listen", server.listen))?
             .with_most_clients(descriptors::most_clients());
         let admin = TcpListener::bind(config.admin).map_err(listen("admin", config.admin))?;
-        let connector = Connector::new(&config.upstream).map_err(RunError::Tls)?;
+        let connector = Connector::new(&upstream).map_err(RunError::Tls)?;
         let drain = Drain::new();
         config.inspect.drain = drain.clone();
-        let telemetry = match &config.traces {
-            Some(traces) => Telemetry::traced(config.telemetry.clone(), clock::now(), traces.spans.clone()),
-            None => Telemetry::new(config.telemetry.clone(), clock::now()),
-        };
+        let telemetry = telemetry(&config);
         let traces = Traces::new(config.traces.as_ref(), &telemetry)?;
-        let context = config.traces.as_ref().map(|traces| traces.context.clone());
-        config.inspect.contexts = context.is_some();
-        config.inspect.captures =
-            config.traces.as_ref().map(|traces| traces.spans.capture.kept()).unwrap_or_default();
-        let hold = context.as_ref().is_some_and(|context| context.propagate != Propagate::Off);
+        config.inspect.contexts = config.traces.is_some();
+        config.inspect.captures = captures(&config);
+        let hold = propagates(&config) != Propagate::Off;
         let trace = trace::Settings { hold, memory: Arc::clone(&config.inspect.memory) };
-        let payload_of = config.traces.as_ref().and_then(|traces| traces.spans.capture.tools());
-        let keep = Some(telemetry.keep());
-        let settings =
-            exchange::Settings { trace: context, payload_of, keep, ..exchange::Settings::default() };
-        let exchange = Exchange::new(settings, Arc::new(telemetry.clone()));
+        let exchange = Exchange::new(exchange_settings(&config, &telemetry), Arc::new(telemetry.clone()));
         let drain_start = DrainStart::default();
-        Ok(Self { config, server, admin, connector, drain, exchange, trace, telemetry, traces, drain_start })
+        Ok(Self {
+            config,
+            upstream,
+            drain_time,
+            server,
+            admin,
+            connector,
+            drain,
+            exchange,
+            trace,
+            telemetry,
+            traces,
+            drain_start,
+        })
     }
 
     /// Serves until the drain is over. Traffic has threads of its own; the admin port, the signals and the upkeep
@@ -186,7 +233,7 @@ impl App {
             self.config.state.as_ref().map(|settings| state::start(settings, server, &self.telemetry));
         let state = state.transpose().map_err(RunError::Thread)?;
         info!(%traffic, %admin, upstream = self.config.telemetry.server_name, "listening");
-        let (upstream, connector, inspect) = (self.config.upstream, self.connector, self.config.inspect);
+        let (upstream, connector, inspect) = (self.upstream, self.connector, self.config.inspect);
         let exchange = self.exchange.clone();
         let trace = TraceLayer::new(self.trace);
         let served = if self.config.inspects {
@@ -204,7 +251,7 @@ impl App {
                 move |_client| stack(&Identity::new(), &Identity::new(), forward.clone())
             })
         };
-        let (drain_time, served) = (self.config.server.drain, served.map_err(RunError::Thread));
+        let (drain_time, served) = (self.drain_time, served.map_err(RunError::Thread));
         self.exchange.close(clock::now());
         self.telemetry.upkeep(clock::now());
         // Now nothing more can end; counters are served until the last spans are gone. What is judged last is saved too.
@@ -269,8 +316,8 @@ impl Control {
             begun.send(()).ok();
             tokio::select! {
                 () = admin::serve(listener, state, std::future::pending()) => {}
-                () = upkeep(self.exchange, self.telemetry) => {}
-                () = self.reload.run(hangup) => {}
+                () = upkeep(self.exchange, self.telemetry, |_| {}) => {}
+                () = self.reload.run(Some(hangup)) => {}
                 () = obey(terminate, interrupt, shutdown) => {}
                 _ = stopped => {}
             }
@@ -282,12 +329,14 @@ impl Control {
     }
 }
 
-async fn upkeep(exchange: Exchange, telemetry: Telemetry) {
+/// Ends what waited long enough and brings telemetry up to date, about once a second; `also` is done just before.
+async fn upkeep(exchange: Exchange, telemetry: Telemetry, also: impl Fn(Instant)) {
     let mut ticks = tokio::time::interval(UPKEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let now = clock::now();
+        also(now);
         exchange.expire(now);
         telemetry.upkeep(now);
     }

@@ -36,14 +36,14 @@ impl Reload {
         Self { telemetry, server, watched: file.map(Watched::new) }
     }
 
-    /// Goes on for ever.
-    pub(super) async fn run(mut self, mut hangup: Signal) {
+    /// Goes on for ever. Without a signal only the file counts.
+    pub(super) async fn run(mut self, mut hangup: Option<Signal>) {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let asked = tokio::select! {
                 _ = looks.tick(), if self.watched.is_some() => false,
-                _ = hangup.recv() => true,
+                () = heard(&mut hangup) => true,
             };
             match &mut self.watched {
                 Some(watched) => {
@@ -96,6 +96,14 @@ impl Reload {
         let objectives = names.join(", ");
         self.telemetry.reload(Arc::new(plan), prices, quality, clock::now());
         info!(file, cause, objectives, "the configuration was read again");
+    }
+}
+
+/// Comes back when the signal came.
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

@@ -6,6 +6,7 @@ mod output;
 mod rules;
 mod run;
 mod slo;
+mod stdio;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ type Entry = (fn() -> Command, fn(&ArgMatches) -> ExitCode);
 /// All commands, in the order of `--help`.
 const COMMANDS: &[Entry] = &[
     (run::command, run::execute),
+    (stdio::command, stdio::execute),
     (check::command, check::execute),
     (slo::command, slo::execute),
     (rules::command, rules::execute),

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command};
 
 use super::{EXIT_USAGE, config_argument, config_file};
-use crate::config::keys::{self, Key};
-use crate::{app, config};
+use crate::app;
+use crate::config::keys::{self, Key, Serving};
+use crate::config::{self, Purpose};
 
 const ABOUT: &str = "Stand in front of an MCP server that speaks HTTP";
 const LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\n\n\
@@ -29,17 +30,18 @@ const AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME
 
 /// The command.
 pub(super) fn command() -> Command {
-    with_settings(Command::new("run")).about(ABOUT).long_about(LONG_ABOUT).after_help(AFTER)
+    with_settings(Command::new("run"), Serving::Http).about(ABOUT).long_about(LONG_ABOUT).after_help(AFTER)
 }
 
-/// A command with a flag for every setting.
-pub(super) fn with_settings(command: Command) -> Command {
-    command.arg(config_argument()).args(keys::ALL.iter().map(|key| argument(key)))
+/// A command with a flag for every setting that it has.
+pub(super) fn with_settings(command: Command, serving: Serving) -> Command {
+    let keys = keys::ALL.iter().filter(|key| key.serving.includes(serving));
+    command.arg(config_argument()).args(keys.map(|key| argument(key, serving)))
 }
 
 /// Runs the sidecar.
 pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
-    match config::load(flags(matches), config_file(matches).as_deref()) {
+    match config::load(flags(matches), config_file(matches).as_deref(), &Purpose::Run) {
         Ok(loaded) => app::run(loaded),
         Err(problems) => {
             app::complain(&format_args!("{problems}"));
@@ -50,11 +52,12 @@ pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
 
 /// Values are taken as text: they are checked together with those of the other sources, so that one run tells all
 /// problems.
-fn argument(key: &Key) -> Arg {
+fn argument(key: &Key, serving: Serving) -> Arg {
     let mut help = key.help.to_owned();
-    if !key.default.is_empty() {
+    let default = key.default_for(serving);
+    if !default.is_empty() {
         help.push_str(" [default: ");
-        help.push_str(key.default);
+        help.push_str(default);
         help.push(']');
     }
     let arg = Arg::new(key.name).long(key.flag()).value_name(key.value).help(help).allow_hyphen_values(true);
@@ -67,7 +70,9 @@ fn argument(key: &Key) -> Arg {
 
 /// The flags that were given to a command with all settings.
 pub(super) fn flags(run: &ArgMatches) -> impl Iterator<Item = (&'static Key, String)> {
-    keys::ALL.iter().filter_map(|key| Some((*key, run.get_one::<String>(key.name)?.clone())))
+    // A command has no flag for a setting that it does not have.
+    let given = |key: &Key| run.try_get_one::<String>(key.name).ok().flatten().cloned();
+    keys::ALL.iter().filter_map(move |key| Some((*key, given(key)?)))
 }
 
 #[cfg(test)]
@@ -76,7 +81,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_a_flag_of_run() {
-        for key in keys::ALL {
+        for key in keys::ALL.iter().filter(|key| key.serving.includes(Serving::Http)) {
             let flag = format!("--{}", key.flag());
             let matches = command().get_matches_from(["run", &flag, "x"]);
             let given: Vec<_> = flags(&matches).map(|(key, text)| (key.name, text)).collect();

@@ -11,7 +11,31 @@ pub struct Key {
     pub default: &'static str,
     /// What it does, for `--help`.
     pub help: &'static str,
+    /// Which commands have it.
+    pub serving: Serving,
 }
+
+/// How a server is stood in front of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// Over HTTP: `mcp-tap run`.
+    Http,
+    /// As a wrapped command: `mcp-tap stdio`.
+    Stdio,
+    /// Either way.
+    Both,
+}
+
+impl Serving {
+    /// Whether what this has is of use for `other`.
+    #[must_use]
+    pub fn includes(self, other: Self) -> bool {
+        self == Self::Both || other == Self::Both || self == other
+    }
+}
+
+/// What is taken in place of [`Key::default`] where a command is wrapped: nothing that anybody would see.
+const STDIO_DEFAULTS: &[(&Key, &str)] = &[(&ADMIN, "off"), (&LOG_LEVEL, "warn")];
 
 /// Variables with this prefix are ours, but for those that Kubernetes sets for a Service called `mcp-tap`.
 pub const ENVIRONMENT_PREFIX: &str = "MCP_TAP_";
@@ -23,6 +47,13 @@ impl Key {
         self.name.replace('_', "-")
     }
 
+    /// The value taken when nothing is said.
+    #[must_use]
+    pub fn default_for(&self, serving: Serving) -> &'static str {
+        let other = STDIO_DEFAULTS.iter().find(|(key, _)| serving == Serving::Stdio && key.name == self.name);
+        other.map_or(self.default, |(_, default)| default)
+    }
+
     /// The environment variable.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -31,9 +62,17 @@ impl Key {
 }
 
 macro_rules! keys {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, $value:literal, $default:literal, $help:literal;)*) => {
-        $($(#[$doc])* pub const $constant: Key =
-            Key { name: $name, value: $value, default: $default, help: $help };)*
+    (@serving) => { Serving::Both };
+    (@serving $serving:ident) => { Serving::$serving };
+    ($($(#[$doc:meta])* $constant:ident $(of $serving:ident)? = $name:literal, $value:literal, $default:literal,
+        $help:literal;)*) => {
+        $($(#[$doc])* pub const $constant: Key = Key {
+            name: $name,
+            value: $value,
+            default: $default,
+            help: $help,
+            serving: keys!(@serving $($serving)?),
+        };)*
 
         /// All settings, in the order of `--help`.
         pub const ALL: &[&Key] = &[$(&$constant),*];
@@ -42,26 +81,26 @@ macro_rules! keys {
 
 keys! {
     /// Where the server is.
-    UPSTREAM = "upstream", "URL", "",
+    UPSTREAM of Http = "upstream", "URL", "",
         "The MCP server: http://HOST:PORT, https://HOST[:PORT], or unix:/PATH. Required.";
     /// HTTP version towards the server.
-    UPSTREAM_PROTOCOL = "upstream_protocol", "http1|http2", "http1",
+    UPSTREAM_PROTOCOL of Http = "upstream_protocol", "http1|http2", "http1",
         "HTTP version spoken to the server; http2 needs no upgrade (prior knowledge, or ALPN on https).";
     /// Extra trust anchors.
-    UPSTREAM_CA = "upstream_ca", "FILE", "",
+    UPSTREAM_CA of Http = "upstream_ca", "FILE", "",
         "PEM file with the certificate authorities to trust for an https upstream, instead of the system's.";
     /// Traffic address.
-    LISTEN = "listen", "ADDRESS", "127.0.0.1:8080",
+    LISTEN of Http = "listen", "ADDRESS", "127.0.0.1:8080",
         "Where clients connect; port 0 lets the system choose.";
     /// Admin address.
     ADMIN = "admin", "ADDRESS", "127.0.0.1:9464",
         "Where /metrics, /operations, /catalogue, /livez, /readyz and POST /drain are served.";
     /// Worker threads.
-    WORKERS = "workers", "N", "auto",
+    WORKERS of Http = "workers", "N", "auto",
         "Threads that carry traffic, each with its own listener and connections to the server; auto is one per core, at most 4.";
     /// Constant label.
     NAME = "name", "NAME", "",
-        "Value of the mcp_server label on every metric; the upstream's host and port when not given.";
+        "Value of the mcp_server label on every metric; when not given, the upstream's host and port, or the name of the wrapped command.";
     /// Info label.
     ENVIRONMENT = "environment", "NAME", "",
         "Deployment environment, for mcp_server_info and traces.";
@@ -72,20 +111,26 @@ keys! {
     CLIENT_ID = "client_id", "hash|name|off", "hash",
         "What the client_id label shows: 8 hex digits of a SHA-256, the client's own name, or nothing.";
     /// Identity header.
-    CLIENT_ID_HEADER = "client_id_header", "HEADER", "",
+    CLIENT_ID_HEADER of Http = "client_id_header", "HEADER", "",
         "Request header whose value identifies the caller; the name in clientInfo when not given.";
     /// Drain time.
-    DRAIN_TIME = "drain_time", "DURATION", "25s",
+    DRAIN_TIME of Http = "drain_time", "DURATION", "25s",
         "How long open requests and streams may go on after SIGTERM or POST /drain.";
     /// Connect deadline.
-    CONNECT_TIMEOUT = "connect_timeout", "DURATION", "off",
+    CONNECT_TIMEOUT of Http = "connect_timeout", "DURATION", "off",
         "Longest wait for a connection to the server; after it the client gets 504.";
     /// Response deadline.
-    RESPONSE_TIMEOUT = "response_timeout", "DURATION", "off",
+    RESPONSE_TIMEOUT of Http = "response_timeout", "DURATION", "off",
         "Longest wait for the server's response head; after it the client gets 504.";
     /// Pool idle time.
-    IDLE_TIMEOUT = "idle_timeout", "DURATION", "4s",
+    IDLE_TIMEOUT of Http = "idle_timeout", "DURATION", "4s",
         "How long an unused connection to the server is kept; keep it below the server's own keep-alive time (Node: 5s).";
+    /// Wait after the end of input.
+    EXIT_WAIT of Stdio = "exit_wait", "DURATION", "10s",
+        "How long the server may go on after the client closed its input, silent and with nothing to answer, before it is sent SIGTERM; off: as long as it likes.";
+    /// Wait after SIGTERM.
+    KILL_WAIT of Stdio = "kill_wait", "DURATION", "25s",
+        "How long the server may go on after SIGTERM before it is killed; off: as long as it likes.";
     /// Inspection at all.
     INSPECT = "inspect", "on|off", "on",
         "Whether messages are looked at; off only forwards: nothing is counted and there are no traces. To see what looking costs, or to rule it out as a cause.";
@@ -112,7 +157,7 @@ keys! {
         "How the collector is spoken to.";
     /// Trace context towards the server.
     PROPAGATE = "propagate", "off|header|full", "header",
-        "Where the server is told of the trace: nowhere, in HTTP headers, or also in _meta of each message, which is then the only change to a body.";
+        "Where the server is told of the trace: nowhere, in HTTP headers (of which a wrapped command has none), or also in _meta of each message, which is then the only change to a body.";
     /// Trace context from clients.
     TRACE_TRUST = "trace_trust", "continue|link|ignore", "continue",
         "What trace contexts of clients are worth: their trace goes on, is linked from a new one, or is not looked at.";
@@ -176,6 +221,15 @@ mod tests {
             |name: &str| ["otlp", "propagate", "trace", "capture"].iter().any(|word| name.starts_with(word));
         let named: Vec<_> = ALL.iter().map(|key| key.name).filter(|name| about(name)).collect();
         assert_eq!(TRACES.iter().map(|key| key.name).collect::<Vec<_>>(), named);
+    }
+
+    #[test]
+    fn a_wrapped_command_has_its_own_defaults_and_no_settings_of_http() {
+        assert_eq!([Serving::Http, Serving::Both].map(|to| ADMIN.default_for(to)), ["127.0.0.1:9464"; 2]);
+        assert_eq!(ADMIN.default_for(Serving::Stdio), "off");
+        assert_eq!(TRACE_RATIO.default_for(Serving::Stdio), "10%");
+        assert!(!LISTEN.serving.includes(Serving::Stdio) && LISTEN.serving.includes(Serving::Both));
+        assert!(EXIT_WAIT.serving.includes(Serving::Stdio) && !EXIT_WAIT.serving.includes(Serving::Http));
     }
 
     #[test]

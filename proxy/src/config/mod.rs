@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::http::{forward, inspect, server};
+use crate::stdio;
 use crate::telemetry;
 use crate::telemetry::export::otlp::Environment;
 
-use keys::Key;
+use keys::{Key, Serving};
 use problem::{Problem, Problems};
 use raw::RawConfig;
 use slo::{SloConfig, Warning};
@@ -29,10 +30,6 @@ pub use traces::TraceConfig;
 /// Checked and resolved: no option is left to interpret.
 #[derive(Debug)]
 pub struct Config {
-    /// Where and how clients are served.
-    pub server: server::Settings,
-    /// How the MCP server is reached.
-    pub upstream: forward::Settings,
     /// Whether anything is looked at.
     pub inspects: bool,
     /// What is looked at, and how much of it.
@@ -49,6 +46,47 @@ pub struct Config {
     pub admin: SocketAddr,
     /// The sidecar's own log.
     pub log: LogSettings,
+}
+
+/// What stands in front of a server.
+#[derive(Debug)]
+pub enum Front {
+    /// A proxy of HTTP.
+    Http(Box<HttpFront>),
+    /// Whoever started the server as a command.
+    Stdio(stdio::Settings),
+}
+
+/// A proxy of HTTP.
+#[derive(Debug)]
+pub struct HttpFront {
+    /// Where and how clients are served.
+    pub server: server::Settings,
+    /// How the MCP server is reached.
+    pub upstream: forward::Settings,
+}
+
+/// For which command settings are read.
+#[derive(Debug, Clone)]
+pub enum Purpose {
+    /// `mcp-tap run`.
+    Run,
+    /// `mcp-tap check`, and whatever needs no server.
+    Check,
+    /// `mcp-tap stdio` with this command.
+    Stdio(Vec<OsString>),
+}
+
+impl Purpose {
+    /// Which settings are of use.
+    #[must_use]
+    pub const fn serving(&self) -> Serving {
+        match self {
+            Self::Run => Serving::Http,
+            Self::Check => Serving::Both,
+            Self::Stdio(_) => Serving::Stdio,
+        }
+    }
 }
 
 /// Where and how often counts of error budgets are saved.
@@ -81,7 +119,9 @@ pub enum LogFormat {
 /// A configuration and what is worth a warning about it.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The settings.
+    /// What stands in front of which server.
+    pub front: Front,
+    /// The other settings.
     pub config: Config,
     /// The file that they were read of, if there is one.
     pub file: Option<ReadFile>,
@@ -93,7 +133,7 @@ pub struct Loaded {
 #[derive(Debug)]
 pub struct Checked {
     /// All settings; `None` where nothing says which server.
-    pub config: Option<Config>,
+    pub settings: Option<(Front, Config)>,
     /// What is agreed on.
     pub slo: SloConfig,
     /// What is worth a warning.
@@ -127,11 +167,12 @@ pub struct Remarks {
 pub fn load(
     flags: impl Iterator<Item = (&'static Key, String)>,
     file: Option<&Path>,
+    purpose: &Purpose,
 ) -> Result<Loaded, Problems> {
-    let (checked, file) = read(flags, file, true)?;
+    let (checked, file) = read(flags, file, purpose)?;
     // What is missing was told as a problem.
-    let config = checked.config.ok_or_else(Problems::default)?;
-    Ok(Loaded { config, file, remarks: checked.remarks })
+    let (front, config) = checked.settings.ok_or_else(Problems::default)?;
+    Ok(Loaded { front, config, file, remarks: checked.remarks })
 }
 
 /// The same, but nothing needs to say which server.
@@ -142,13 +183,13 @@ pub fn check(
     flags: impl Iterator<Item = (&'static Key, String)>,
     file: Option<&Path>,
 ) -> Result<Checked, Problems> {
-    read(flags, file, false).map(|(checked, _)| checked)
+    read(flags, file, &Purpose::Check).map(|(checked, _)| checked)
 }
 
 fn read(
     flags: impl Iterator<Item = (&'static Key, String)>,
     file: Option<&Path>,
-    with_upstream: bool,
+    purpose: &Purpose,
 ) -> Result<(Checked, Option<ReadFile>), Problems> {
     let mut raw = RawConfig::default();
     let mut problems = Problems::default();
@@ -164,16 +205,17 @@ fn read(
     let mut without_effect: Vec<_> = remarks.iter().map(ToString::to_string).collect();
     without_effect.extend(traces::without_effect(&raw, &environment));
     without_effect.extend(interval_without_effect(&raw));
-    let config = resolve::resolve(&raw, slo.clone(), environment, problems, with_upstream)?;
+    without_effect.extend(of_the_other_kind(&raw, purpose.serving()));
+    let settings = resolve::resolve(&raw, slo.clone(), environment, problems, purpose)?;
     if let (Some((_, source)), Some(false)) =
-        (raw.get(&keys::INSPECT), config.as_ref().map(|config| config.inspects))
+        (raw.get(&keys::INSPECT), settings.as_ref().map(|(_, config)| config.inspects))
     {
         without_effect.push(format!("{source}: nothing is counted, and there are no traces"));
     }
-    let server = config.as_ref().map(|config| config.telemetry.server_name.as_str());
+    let server = settings.as_ref().map(|(_, config)| config.telemetry.server_name.as_str());
     let warnings = slo::warnings(&slo, server);
     let remarks = Remarks { unknown_variables, without_effect, warnings };
-    Ok((Checked { config, slo, remarks }, file))
+    Ok((Checked { settings, slo, remarks }, file))
 }
 
 /// An interval of nothing.
@@ -181,6 +223,14 @@ fn interval_without_effect(raw: &RawConfig) -> Option<String> {
     let (_, source) = raw.get(&keys::STATE_INTERVAL)?;
     let saved = raw.get(&keys::STATE_DIR).is_some();
     (!saved).then(|| format!("{source}: nothing is saved without state_dir"))
+}
+
+/// Settings that this command does not have, from places that serve several commands.
+fn of_the_other_kind(raw: &RawConfig, serving: Serving) -> Vec<String> {
+    let others = keys::ALL.iter().filter(|key| !key.serving.includes(serving));
+    let command = if serving == Serving::Http { "stdio" } else { "run" };
+    let told = others.filter_map(|key| raw.get(key));
+    told.map(|(_, source)| format!("{source}: is a setting of mcp-tap {command} only")).collect()
 }
 
 /// A variable as text. One that is none is a problem if it is a setting, and else not ours.

@@ -1,20 +1,22 @@
 //! From what was written to a checked [`Config`]: all problems are found before any is told.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::keys::{self, Key};
+use super::keys::{self, Key, Serving};
 use super::problem::{Problem, Problems};
 use super::raw::{RawConfig, RawValue};
 use super::slo::SloConfig;
 use super::value::{self, Expected};
-use super::{Config, LogSettings, StateSettings};
+use super::{Config, Front, HttpFront, LogSettings, Purpose, StateSettings};
 use crate::http::forward::{self, UpstreamAddress};
 use crate::http::inspect::{self, Budget};
 use crate::http::server;
+use crate::protocol::scan::Captures;
+use crate::stdio;
 use crate::telemetry::export::otlp::Environment;
 use crate::telemetry::{self, Complexity};
 
@@ -25,52 +27,79 @@ pub(super) fn resolve(
     slo: SloConfig,
     environment: Environment,
     problems: Problems,
-    with_upstream: bool,
-) -> Result<Option<Config>, Problems> {
-    let mut reader = Reader { raw, problems };
-    if with_upstream {
+    purpose: &Purpose,
+) -> Result<Option<(Front, Config)>, Problems> {
+    let mut reader = Reader { raw, problems, serving: purpose.serving() };
+    if matches!(purpose, Purpose::Run) {
         reader.demand_upstream();
     }
-    let upstream = reader.upstream();
-    let server = reader.server();
     let admin = reader.read(&keys::ADMIN, value::address);
-    reader.distinct(server.listen, admin);
-    if let Some(upstream) = &upstream {
-        reader.not_itself(&upstream.address, [(&keys::LISTEN, server.listen), (&keys::ADMIN, admin)]);
-    }
+    let http = reader.is_for(Serving::Http).then(|| reader.http(admin)).flatten();
     let inspect = reader.inspect();
+    let stdio = reader.is_for(Serving::Stdio).then(|| reader.stdio(purpose, &inspect));
     let inspects = reader.read(&keys::INSPECT, value::switch);
     let log = LogSettings {
         format: reader.read(&keys::LOG_FORMAT, value::log_format),
         level: reader.read(&keys::LOG_LEVEL, value::log_level),
     };
-    let telemetry = reader.telemetry(upstream.as_ref(), &slo);
+    let front = match purpose {
+        Purpose::Stdio(_) => stdio.map(Front::Stdio),
+        Purpose::Run | Purpose::Check => http.map(Box::new).map(Front::Http),
+    };
+    let telemetry = reader.telemetry(front.as_ref(), &slo);
     let state = reader.state();
-    let traces = reader.traces(environment, upstream.as_ref(), &telemetry);
+    let upstream = match &front {
+        Some(Front::Http(http)) => Some(&http.upstream),
+        _ => None,
+    };
+    let traces = reader.traces(environment, upstream, &telemetry).filter(|_| inspects);
     if !reader.problems.is_empty() {
         return Err(reader.problems);
     }
-    Ok(upstream.map(|upstream| Config {
-        server,
-        upstream,
-        inspects,
-        inspect,
-        telemetry,
-        slo,
-        traces: traces.filter(|_| inspects),
-        state,
-        admin,
-        log,
-    }))
+    let config = |front| (front, Config { inspects, inspect, telemetry, slo, traces, state, admin, log });
+    Ok(front.map(config))
 }
 
 /// Reads single settings and gathers what is wrong with them.
 pub(super) struct Reader<'a> {
     pub(super) raw: &'a RawConfig,
     pub(super) problems: Problems,
+    /// Of which commands settings are read.
+    serving: Serving,
 }
 
 impl Reader<'_> {
+    fn is_for(&self, serving: Serving) -> bool {
+        serving.includes(self.serving)
+    }
+
+    /// The proxy of HTTP, once something says which server.
+    fn http(&mut self, admin: SocketAddr) -> Option<HttpFront> {
+        let upstream = self.upstream();
+        let server = self.server();
+        self.distinct(server.listen, admin);
+        let upstream = upstream?;
+        self.not_itself(&upstream.address, [(&keys::LISTEN, server.listen), (&keys::ADMIN, admin)]);
+        Some(HttpFront { server, upstream })
+    }
+
+    /// The wrapped command.
+    fn stdio(&mut self, purpose: &Purpose, inspect: &inspect::Settings) -> stdio::Settings {
+        let command = match purpose {
+            Purpose::Stdio(command) => command.clone(),
+            Purpose::Run | Purpose::Check => Vec::new(),
+        };
+        stdio::Settings {
+            command,
+            exit_wait: self.read(&keys::EXIT_WAIT, value::optional_duration),
+            kill_wait: self.read(&keys::KILL_WAIT, value::optional_duration),
+            message_limit: inspect.message_limit,
+            memory: inspect.memory.limit() / 2,
+            captures: Captures::NONE,
+            writes: false,
+        }
+    }
+
     fn demand_upstream(&mut self) {
         if self.raw.get(&keys::UPSTREAM).is_none() && !self.raw.unread {
             let what = "is required: the URL of the MCP server, for example --upstream http://127.0.0.1:3001";
@@ -158,12 +187,10 @@ impl Reader<'_> {
         }
     }
 
-    fn telemetry(&mut self, upstream: Option<&forward::Settings>, slo: &SloConfig) -> telemetry::Settings {
+    fn telemetry(&mut self, front: Option<&Front>, slo: &SloConfig) -> telemetry::Settings {
         let name = self.optional(&keys::NAME, value::label);
         telemetry::Settings {
-            server_name: name
-                .or_else(|| upstream.map(|upstream| authority(&upstream.address)))
-                .unwrap_or_default(),
+            server_name: name.or_else(|| front.map(usual_name)).unwrap_or_default(),
             environment: self.optional(&keys::ENVIRONMENT, value::label).unwrap_or_default(),
             region: self.optional(&keys::REGION, value::label).unwrap_or_default(),
             client_id: self.read(&keys::CLIENT_ID, value::client_id),
@@ -221,7 +248,8 @@ impl Reader<'_> {
     /// The value of a setting that has a default. Where it is wrong the default stands in, so that reading goes on.
     pub(super) fn read<T>(&mut self, key: &Key, parse: fn(&str) -> Result<T, Expected>) -> T {
         self.optional(key, parse).unwrap_or_else(|| {
-            parse(key.default).unwrap_or_else(|_| unreachable!("a default is valid: see the test"))
+            parse(key.default_for(self.serving))
+                .unwrap_or_else(|_| unreachable!("a default is valid: see the test"))
         })
     }
 
@@ -244,6 +272,20 @@ impl Reader<'_> {
 
 fn header_name(text: &str) -> Result<HeaderName, Expected> {
     text.parse().map_err(|_| "a header name; write for example x-user")
+}
+
+/// The name of a server that was given none.
+fn usual_name(front: &Front) -> String {
+    match front {
+        Front::Http(http) => authority(&http.upstream.address),
+        Front::Stdio(stdio) => {
+            let command = stdio.command.first().map(Path::new);
+            let name = command.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+            // Of whatever stands there a label is to be made.
+            let shown = name.chars().filter(|sign| !sign.is_control()).take(128).collect::<String>();
+            if shown.is_empty() { "stdio".to_owned() } else { shown }
+        }
+    }
 }
 
 /// The upstream as the constant label shows it.

@@ -7,14 +7,32 @@ use std::time::Duration;
 use super::*;
 use crate::http::forward::UpstreamProtocol;
 
+/// All settings of `mcp-tap run`.
+#[derive(Debug)]
+struct Settings {
+    http: HttpFront,
+    config: Config,
+}
+
+impl std::ops::Deref for Settings {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}
+
 /// The settings of these sources, where a server is demanded.
-fn resolve(raw: &RawConfig, environment: Environment, problems: Problems) -> Result<Config, Problems> {
-    super::resolve(raw, SloConfig::default(), environment, problems, true)
-        .map(|config| config.expect("the server is known or missed"))
+fn resolve(raw: &RawConfig, environment: Environment, problems: Problems) -> Result<Settings, Problems> {
+    let settings = super::resolve(raw, SloConfig::default(), environment, problems, &Purpose::Run)?;
+    match settings.expect("the server is known or missed") {
+        (Front::Http(http), config) => Ok(Settings { http: *http, config }),
+        (Front::Stdio(_), _) => panic!("a command was wrapped"),
+    }
 }
 
 /// Settings from flags written as `name value`.
-fn from_flags(flags: &[(&Key, &str)]) -> Result<Config, Problems> {
+fn from_flags(flags: &[(&Key, &str)]) -> Result<Settings, Problems> {
     let mut raw = RawConfig::default();
     raw.add_flags(flags.iter().map(|(key, text)| {
         let key = *keys::ALL.iter().find(|known| known.name == key.name).expect("a known key");
@@ -32,12 +50,12 @@ const UPSTREAM: (&Key, &str) = (&keys::UPSTREAM, "http://127.0.0.1:3001");
 #[test]
 fn every_default_is_valid_and_the_upstream_alone_is_a_complete_start() {
     let config = from_flags(&[UPSTREAM]).expect("nothing else is required");
-    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.http.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.admin.to_string(), "127.0.0.1:9464");
-    assert_eq!(config.server.drain, Duration::from_secs(25));
+    assert_eq!(config.http.server.drain, Duration::from_secs(25));
     assert_eq!(config.telemetry.server_name, "127.0.0.1:3001");
-    assert_eq!(config.upstream.response_timeout, None);
-    assert_eq!(config.upstream.protocol, UpstreamProtocol::Http1);
+    assert_eq!(config.http.upstream.response_timeout, None);
+    assert_eq!(config.http.upstream.protocol, UpstreamProtocol::Http1);
 }
 
 #[test]
@@ -62,7 +80,7 @@ fn upstreams_are_urls_without_a_path() {
         ("", None),
     ];
     for (text, expected) in cases {
-        let address = from_flags(&[(&keys::UPSTREAM, text)]).ok().map(|config| config.upstream.address);
+        let address = from_flags(&[(&keys::UPSTREAM, text)]).ok().map(|config| config.http.upstream.address);
         assert_eq!(address, expected, "{text}");
     }
 }
@@ -138,10 +156,10 @@ fn flags_go_before_variables_and_variables_before_the_file() {
     raw.add_file(file.path(), &mut problems);
     let config = resolve(&raw, Environment::default(), problems).expect("it is right");
     assert_eq!(unknown, ["MCP_TAP_SERVICE_HOST"]);
-    assert_eq!(config.upstream.address, UpstreamAddress::Tcp { host: "flag".into(), port: 1 });
+    assert_eq!(config.http.upstream.address, UpstreamAddress::Tcp { host: "flag".into(), port: 1 });
     assert_eq!(config.telemetry.server_name, "from-variable");
     assert_eq!(config.telemetry.region, "from-file");
-    assert_eq!(config.server.workers, 3);
+    assert_eq!(config.http.server.workers, 3);
     assert_eq!(config.telemetry.complexity.get("echo"), Some(&Complexity::Low));
 }
 

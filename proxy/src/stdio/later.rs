@@ -7,6 +7,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use compact_str::CompactString;
+
 use crate::clock;
 use crate::exchange::event::{Event, OperationKind, Sink};
 
@@ -44,12 +46,17 @@ impl Later {
     }
 
     fn pass(&self, event: Event) {
-        if let (Some(meter), Event::OperationEnded(operation)) = (&self.meter, &event)
-            && let (Some(tool), OperationKind::Request) = (operation.tool(), operation.kind)
-        {
-            meter.end(tool, clock::now());
-        }
+        let tool = match (&self.meter, &event) {
+            (Some(_), Event::OperationEnded(operation)) if operation.kind == OperationKind::Request => {
+                operation.tool().map(CompactString::from)
+            }
+            _ => None,
+        };
         self.sink.emit(event);
+        // Afterwards, for what the call brought may have made its tool known.
+        if let (Some(meter), Some(tool)) = (&self.meter, tool) {
+            meter.end(&tool, clock::now());
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Reader {
                 let document = scanner.finish();
                 // With something else behind it nobody takes it for a message.
                 let whole = matches!(document, Document::Single | Document::Batch(_));
-                for mut message in std::mem::take(waiting).into_iter().filter(|_| whole) {
+                for mut message in waiting.drain(..).filter(|_| whole) {
                     found(Found::Message(&mut message, line));
                 }
                 scanner.keep_captures(true);

@@ -57,6 +57,7 @@ mod server_view;
 mod sli;
 mod tokens;
 pub mod traces;
+mod usage;
 mod values;
 mod views;
 

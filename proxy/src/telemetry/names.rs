@@ -324,6 +324,14 @@ metrics! {
         "Answers of tools that are no quality event because they could not be judged, by reason.";
     ComputeSeconds = "mcp_compute_seconds_total", Kind::FloatCounter,
         "Seconds that the server was busy with calls of a tool, without those that waited for the client or whose end was not seen.";
+    ComputeCpu = "mcp_compute_cpu_seconds_total", Kind::FloatCounter,
+        "Processor seconds that a wrapped server and its children used while calls of the tool were open; calls that overlap share them.";
+    ComputeResident = "mcp_compute_resident_memory_bytes", Kind::Gauge,
+        "Resident memory of a wrapped server and its children when a call of the tool was last seen at work.";
+    ServerCpu = "mcp_server_process_cpu_seconds_total", Kind::FloatCounter,
+        "Processor seconds that a wrapped server and its children used, for calls and beside them.";
+    ServerResident = "mcp_server_process_resident_memory_bytes", Kind::Gauge,
+        "Resident memory of a wrapped server and its children.";
     CostUsd = "mcp_cost_usd_total", Kind::FloatCounter,
         "Estimated cost of tool calls in US dollars by the configured prices, by resource type.";
     RequestCost = "mcp_request_cost_usd", Kind::Gauge,

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::{EXIT_USAGE, config_file, output, run};
 use crate::app::complain;
 use crate::config;
+use crate::config::keys::Serving;
 
 use report::Report;
 
@@ -23,7 +24,7 @@ const AFTER: &str = "Exit status: 0 for a right configuration, also one with rem
 
 /// The command.
 pub(super) fn command() -> Command {
-    run::with_settings(Command::new("check"))
+    run::with_settings(Command::new("check"), Serving::Both)
         .about(ABOUT)
         .long_about(LONG_ABOUT)
         .after_help(AFTER)

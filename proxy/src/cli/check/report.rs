@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::slo::{self, allowed_downtime, short, unusual};
-use crate::config::{Checked, Config, TraceConfig};
+use crate::config::{Checked, Config, Front, TraceConfig};
 use crate::http::forward::UpstreamAddress;
 use crate::slo::{Objective, Pattern, Plan, Sli, Tier};
 use crate::telemetry::cost::{Price, Prices};
@@ -98,7 +98,7 @@ struct QualityReport {
 
 impl Report {
     pub(super) fn new(checked: &Checked, file: Option<&Path>) -> Self {
-        let run = checked.config.as_ref().map(Run::new);
+        let run = checked.settings.as_ref().and_then(|(front, config)| Run::new(front, config));
         let server = run.as_ref().map(|run| run.name.as_str());
         let plan = &checked.slo.plan;
         let objectives =
@@ -132,7 +132,7 @@ impl Report {
 /// What is worth a look, the loudest first.
 fn remarks(checked: &Checked) -> Vec<String> {
     let mut remarks: Vec<String> = checked.remarks.warnings.iter().map(ToString::to_string).collect();
-    if checked.config.is_none() {
+    if checked.settings.is_none() {
         remarks.push(
             "no upstream is given: enough to make rules and dashboards, not for mcp-tap run".to_owned(),
         );
@@ -145,23 +145,25 @@ fn remarks(checked: &Checked) -> Vec<String> {
 }
 
 impl Run {
-    fn new(config: &Config) -> Self {
-        let upstream = match &config.upstream.address {
+    /// `None` for a wrapped command: what is checked is what a file says, and no file says a command.
+    fn new(front: &Front, config: &Config) -> Option<Self> {
+        let Front::Http(http) = front else { return None };
+        let upstream = match &http.upstream.address {
             UpstreamAddress::Tcp { host, port } => format!("http://{}:{port}", bracketed(host)),
             UpstreamAddress::Tls { host, port } => format!("https://{}:{port}", bracketed(host)),
             UpstreamAddress::Unix(path) => format!("unix:{}", path.display()),
         };
-        Self {
+        Some(Self {
             name: config.telemetry.server_name.clone(),
             upstream,
-            listen: config.server.listen.to_string(),
+            listen: http.server.listen.to_string(),
             admin: config.admin.to_string(),
-            workers: config.server.workers,
-            drain_time: short(config.server.drain),
+            workers: http.server.workers,
+            drain_time: short(http.server.drain),
             traces: config.traces.as_ref().map(collector),
             state_dir: config.state.as_ref().map(|state| state.dir.display().to_string()),
             state_interval: config.state.as_ref().map(|state| short(state.interval)),
-        }
+        })
     }
 }
 

@@ -19,6 +19,12 @@ impl Budget {
         Self { limit, used: AtomicUsize::new(0) }
     }
 
+    /// All that may be held.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes now reserved.
     #[must_use]
     pub fn used(&self) -> usize {
