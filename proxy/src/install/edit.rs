@@ -105,10 +105,14 @@ fn wrapped<'a>(entry: &'a Entry<'_>, tap: Option<&str>) -> Option<Wrapped<'a>> {
     (words.len() > end + 1).then_some(Wrapped { tap: first, words, end })
 }
 
-/// Whether a command is `mcp-tap`, wherever it is, also one with a version behind its name.
+/// Whether a command is `mcp-tap`, wherever it is, also with a version behind its name; `mcp-tap-server` is somebody
+/// else's.
 fn is_tap(command: &str) -> bool {
     let base = command.rsplit(['/', '\\']).next().unwrap_or(command);
-    base.strip_prefix(TAP).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_']))
+    let base = base.strip_suffix(".exe").unwrap_or(base);
+    let Some(rest) = base.strip_prefix(TAP) else { return false };
+    let version = rest.strip_prefix(['-', '_']).map(|rest| rest.strip_prefix('v').unwrap_or(rest));
+    rest.is_empty() || version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether a server is wrapped.
@@ -284,4 +288,21 @@ fn kept(text: &str, syntax: Syntax, range: Range<usize>) -> String {
     comments.iter().fold(String::new(), |kept, comment| {
         kept + comment + if comment.ends_with("*/") && comment.starts_with("/*") { " " } else { "\n" }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wrapper_is_known_by_its_name() {
+        for command in
+            ["mcp-tap", "/usr/bin/mcp-tap", "C:\\x\\mcp-tap.exe", "/opt/mcp-tap-0.2.0", "mcp-tap_v1"]
+        {
+            assert!(is_tap(command), "{command}");
+        }
+        for command in ["npx", "mcp-tap-server", "mcp-taps", "/mcp-tap/npx", "mcp-tap-", "my-mcp-tap"] {
+            assert!(!is_tap(command), "{command}");
+        }
+    }
 }

@@ -22,81 +22,84 @@ fn uninstall(text: &str, client: &str) -> String {
 /// What stands for the words of a wrapper, in expectations.
 const WORDS: &str = r#""stdio", "--admin", "auto", "--name", "x","#;
 
+/// Clients, texts, and what these become.
+const WRAPPED: &[(&str, &str, &str)] = &[
+    (
+        "cursor",
+        r#"{"mcpServers":{"x":{"command":"npx","args":["-y","s"]}}}"#,
+        r#"{"mcpServers":{"x":{"command":"/t/mcp-tap","args":[WORDS "--", "npx", "-y","s"]}}}"#,
+    ),
+    (
+        "cursor",
+        r#"{"mcpServers":{"x":{"command":"npx","args":[ ]}}}"#,
+        r#"{"mcpServers":{"x":{"command":"/t/mcp-tap","args":[WORDS "--", "npx" ]}}}"#,
+    ),
+    (
+        "cursor",
+        "{\"mcpServers\": {\"x\": {\n\t\"command\": \"n\\u0070x\" // why\n}}}",
+        "{\"mcpServers\": {\"x\": {\n\t\"command\": \"/t/mcp-tap\",\n\t\"args\": [WORDS \"--bare\", \"--\", \
+                \"n\\u0070x\"] // why\n}}}",
+    ),
+    (
+        "cursor",
+        r#"{"mcpServers":{"x":{"command":"a b","env":{}}}}"#,
+        r#"{"mcpServers":{"x":{"command":"/t/mcp-tap", "args":[WORDS "--bare", "--", "a b"],"env":{}}}}"#,
+    ),
+    (
+        "cursor",
+        r#"{"mcpServers":{"x":{"args":[/* first */ "-y", /* last */],"command":/*:*/"npx"}}}"#,
+        r#"{"mcpServers":{"x":{"args":[/* first */ WORDS "--", "npx", "-y", /* last */],"command":/*:*/"/t/mcp-tap"}}}"#,
+    ),
+    (
+        "zed",
+        r#"{"context_servers":{"x":{"command":{"path":"p","args":["a"],"env":{}},"settings":{}}}}"#,
+        r#"{"context_servers":{"x":{"command":{"path":"/t/mcp-tap","args":[WORDS "--", "p", "a"],"env":{}},"settings":{}}}}"#,
+    ),
+    (
+        "zed",
+        r#"{"context_servers":{"x":{"command":{"path":"p"}}}}"#,
+        r#"{"context_servers":{"x":{"command":{"path":"/t/mcp-tap", "args":[WORDS "--bare", "--", "p"]}}}}"#,
+    ),
+    (
+        "opencode",
+        r#"{"mcp":{"x":{"type":"local","command":["npx", "s"]}}}"#,
+        r#"{"mcp":{"x":{"type":"local","command":["/t/mcp-tap", WORDS "--", "npx", "s"]}}}"#,
+    ),
+    (
+        "codex",
+        "[mcp_servers.x]\ncommand = 'npx'\nargs = [\n  '-y', # yes\n  's',\n]\n",
+        "[mcp_servers.x]\ncommand = \"/t/mcp-tap\"\nargs = [\n  WORDS \"--\", 'npx', '-y', # yes\n  's',\n]\n",
+    ),
+    (
+        "codex",
+        "[mcp_servers.x]\r\n  command='s' # it\r\n[mcp_servers.x.env]\r\nK='v'",
+        "[mcp_servers.x]\r\n  command=\"/t/mcp-tap\" # it\r\n  args=[WORDS \"--bare\", \"--\", \
+                's']\r\n[mcp_servers.x.env]\r\nK='v'",
+    ),
+    (
+        "codex",
+        "mcp_servers.x.command = 's'",
+        "mcp_servers.x.command = \"/t/mcp-tap\"\nmcp_servers.x.args = [WORDS \"--bare\", \"--\", 's']",
+    ),
+    (
+        "codex",
+        "mcp_servers = { x = { command = 's', env = { K = 'v' } } }",
+        "mcp_servers = { x = { command = \"/t/mcp-tap\", args = [WORDS \"--bare\", \"--\", 's'], env = { K = \
+                'v' } } }",
+    ),
+];
+
 #[test]
 fn a_command_moves_behind_the_wrapper_and_back() {
-    for (client, before, expected) in [
-        (
-            "cursor",
-            r#"{"mcpServers":{"x":{"command":"npx","args":["-y","s"]}}}"#,
-            r#"{"mcpServers":{"x":{"command":"/t/mcp-tap","args":[WORDS "--", "npx", "-y","s"]}}}"#,
-        ),
-        (
-            "cursor",
-            r#"{"mcpServers":{"x":{"command":"npx","args":[ ]}}}"#,
-            r#"{"mcpServers":{"x":{"command":"/t/mcp-tap","args":[WORDS "--", "npx" ]}}}"#,
-        ),
-        (
-            "cursor",
-            "{\"mcpServers\": {\"x\": {\n\t\"command\": \"n\\u0070x\" // why\n}}}",
-            "{\"mcpServers\": {\"x\": {\n\t\"command\": \"/t/mcp-tap\",\n\t\"args\": [WORDS \"--bare\", \"--\", \
-                \"n\\u0070x\"] // why\n}}}",
-        ),
-        (
-            "cursor",
-            r#"{"mcpServers":{"x":{"command":"a b","env":{}}}}"#,
-            r#"{"mcpServers":{"x":{"command":"/t/mcp-tap", "args":[WORDS "--bare", "--", "a b"],"env":{}}}}"#,
-        ),
-        (
-            "cursor",
-            r#"{"mcpServers":{"x":{"args":[/* first */ "-y", /* last */],"command":/*:*/"npx"}}}"#,
-            r#"{"mcpServers":{"x":{"args":[/* first */ WORDS "--", "npx", "-y", /* last */],"command":/*:*/"/t/mcp-tap"}}}"#,
-        ),
-        (
-            "zed",
-            r#"{"context_servers":{"x":{"command":{"path":"p","args":["a"],"env":{}},"settings":{}}}}"#,
-            r#"{"context_servers":{"x":{"command":{"path":"/t/mcp-tap","args":[WORDS "--", "p", "a"],"env":{}},"settings":{}}}}"#,
-        ),
-        (
-            "zed",
-            r#"{"context_servers":{"x":{"command":{"path":"p"}}}}"#,
-            r#"{"context_servers":{"x":{"command":{"path":"/t/mcp-tap", "args":[WORDS "--bare", "--", "p"]}}}}"#,
-        ),
-        (
-            "opencode",
-            r#"{"mcp":{"x":{"type":"local","command":["npx", "s"]}}}"#,
-            r#"{"mcp":{"x":{"type":"local","command":["/t/mcp-tap", WORDS "--", "npx", "s"]}}}"#,
-        ),
-        (
-            "codex",
-            "[mcp_servers.x]\ncommand = 'npx'\nargs = [\n  '-y', # yes\n  's',\n]\n",
-            "[mcp_servers.x]\ncommand = \"/t/mcp-tap\"\nargs = [\n  WORDS \"--\", 'npx', '-y', # yes\n  's',\n]\n",
-        ),
-        (
-            "codex",
-            "[mcp_servers.x]\r\n  command='s' # it\r\n[mcp_servers.x.env]\r\nK='v'",
-            "[mcp_servers.x]\r\n  command=\"/t/mcp-tap\" # it\r\n  args=[WORDS \"--bare\", \"--\", \
-                's']\r\n[mcp_servers.x.env]\r\nK='v'",
-        ),
-        (
-            "codex",
-            "mcp_servers.x.command = 's'",
-            "mcp_servers.x.command = \"/t/mcp-tap\"\nmcp_servers.x.args = [WORDS \"--bare\", \"--\", 's']",
-        ),
-        (
-            "codex",
-            "mcp_servers = { x = { command = 's', env = { K = 'v' } } }",
-            "mcp_servers = { x = { command = \"/t/mcp-tap\", args = [WORDS \"--bare\", \"--\", 's'], env = { K = \
-                'v' } } }",
-        ),
-    ] {
+    for (client, before, expected) in WRAPPED {
         let expected = expected.replace("WORDS", WORDS);
         let wrapped = install(before, client, &[]);
         assert_eq!(wrapped.after, expected);
         assert!(!install(&expected, client, &[]).changes(), "{expected}");
-        assert_eq!(uninstall(&expected, client), before);
+        assert_eq!(uninstall(&expected, client), *before);
         let updated = install(&expected, client, &["--log", "debug"]);
         assert_eq!(updated.servers[0].verdict, Verdict::Update);
-        assert_eq!(uninstall(&updated.after, client), before);
+        assert_eq!(uninstall(&updated.after, client), *before);
     }
 }
 

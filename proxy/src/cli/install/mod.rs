@@ -100,11 +100,10 @@ pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
 
 /// Puts back.
 pub(super) fn uninstall(matches: &ArgMatches) -> ExitCode {
-    let done = tap(matches).and_then(|tap| {
-        // The running executable may have any name.
-        let tap = matches.contains_id(TAP).then_some(tap.as_str());
-        run(matches, Task::Uninstall(tap))
-    });
+    // It need not be there any more, and the running executable may have another name.
+    let tap = matches.get_one::<PathBuf>(TAP).and_then(|path| std::path::absolute(path).ok());
+    let tap = tap.as_deref().and_then(Path::to_str);
+    let done = run(matches, Task::Uninstall(tap));
     status(done)
 }
 
