@@ -35,6 +35,7 @@
 //! ```text
 //!   slo::Plan ─► rules/ (pure) ─► rules, alerts, their tests, dashboards        mcp-tap rules, dashboards
 //!   GET /slo, or series that Prometheus recorded ─► slo_client/ ─► Report       mcp-tap slo
+//!   a client's configuration ─► install/ (pure, but for apply) ─► splices of it           mcp-tap install, uninstall
 //! ```
 //!
 //! Modules in reading order:
@@ -51,6 +52,7 @@
 //! - [`admin`]: the admin port.
 //! - [`rules`]: what Prometheus and Grafana make of the same plan. [`rules::series`] names what is recorded.
 //! - [`slo_client`]: what `mcp-tap slo` does.
+//! - [`install`]: what `mcp-tap install` does to the configuration of clients.
 //! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the commands; start, reload and drain.
 //!
 //! # Threads
@@ -93,6 +95,7 @@ pub mod config;
 pub mod exchange;
 pub mod fault;
 pub mod http;
+pub mod install;
 pub mod protocol;
 pub mod rules;
 pub mod slo;

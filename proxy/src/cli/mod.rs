@@ -2,6 +2,7 @@
 
 mod check;
 mod dashboards;
+mod install;
 mod output;
 mod rules;
 mod run;
@@ -34,6 +35,8 @@ const COMMANDS: &[Entry] = &[
     (slo::command, slo::execute),
     (rules::command, rules::execute),
     (dashboards::command, dashboards::execute),
+    (install::command, install::execute),
+    (install::uninstall_command, install::uninstall),
 ];
 
 /// The whole command line.

@@ -1,6 +1,6 @@
 //! Where the answer of a command goes: standard output, or a file.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,4 +50,11 @@ fn to_file(file: &Path, text: &str) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Colours are for people at a terminal that do not mind them (no-color.org).
+pub(super) fn colours() -> bool {
+    let minded = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    std::io::stdout().is_terminal() && !minded("NO_COLOR") && !dumb
 }

@@ -1,6 +1,5 @@
 //! `mcp-tap slo`: how service levels stand, of one process or of a fleet.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -85,7 +84,7 @@ pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
     for warning in warnings {
         complain(&format_args!("warning: {warning}"));
     }
-    let shown = if matches.get_flag(JSON) { json(&report) } else { table::text(&report, colours()) };
+    let shown = if matches.get_flag(JSON) { json(&report) } else { table::text(&report, output::colours()) };
     let printed = output::print(&shown);
     if report.objectives.is_empty() {
         complain(&format_args!("{}", nothing(matches)));
@@ -159,11 +158,4 @@ fn json(report: &Report) -> String {
     let mut text = serde_json::to_string_pretty(report).expect("a report is JSON");
     text.push('\n');
     text
-}
-
-/// Colours are for people at a terminal that do not mind them (no-color.org).
-fn colours() -> bool {
-    let minded = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    std::io::stdout().is_terminal() && !minded("NO_COLOR") && !dumb
 }

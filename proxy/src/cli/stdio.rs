@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::run::{flags, with_settings};
 use super::{EXIT_USAGE, config_file};
@@ -12,6 +12,7 @@ use crate::config::keys::Serving;
 use crate::config::{self, Purpose};
 
 const COMMAND: &str = "command";
+const BARE: &str = "bare";
 
 const ABOUT: &str = "Wrap an MCP server that is started as a command";
 const LONG_ABOUT: &str = "Wrap an MCP server that is started as a command, and talks on its standard input and output.\n\n\
@@ -34,6 +35,8 @@ pub(super) fn command() -> Command {
         .long_about(LONG_ABOUT)
         .after_help(AFTER)
         .override_usage("mcp-tap stdio [OPTIONS] -- COMMAND [ARGUMENTS]...")
+        // Says to `mcp-tap uninstall` that the client's file had no arguments before; to us it says nothing.
+        .arg(Arg::new(BARE).long(BARE).hide(true).action(ArgAction::SetTrue))
         .arg(
             Arg::new(COMMAND)
                 .value_name("COMMAND")
@@ -54,6 +57,33 @@ pub(super) fn execute(matches: &ArgMatches) -> ExitCode {
         Err(problems) => {
             app::complain(&format_args!("{problems}"));
             ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_install_writes_is_taken() {
+        let line =
+            ["stdio", "--admin", "auto", "--name", "x", "--bare", "--", "npx", "-y", "--name", "server"];
+        let matches = command().try_get_matches_from(line).expect("a command line");
+        let given: Vec<_> = matches.get_many::<OsString>(COMMAND).into_iter().flatten().collect();
+        assert_eq!(given, ["npx", "-y", "--name", "server"]);
+        assert_eq!(flags(&matches).count(), 2);
+    }
+
+    #[test]
+    fn a_command_is_needed_and_settings_of_http_are_unknown() {
+        for line in [
+            &["stdio"][..],
+            &["stdio", "--"],
+            &["stdio", "cat"],
+            &["stdio", "--listen", "127.0.0.1:0", "--", "cat"],
+        ] {
+            assert!(command().try_get_matches_from(line).is_err(), "{line:?}");
         }
     }
 }

@@ -208,7 +208,7 @@ fn unreadable_and_foreign_files_are_problems() {
 fn a_state_is_kept_where_a_directory_is_named() {
     let state = |flags: &[(&Key, &str)]| {
         let flags: Vec<_> = [UPSTREAM].iter().chain(flags).map(|(key, text)| (*key, *text)).collect();
-        from_flags(&flags).map(|config| config.state)
+        from_flags(&flags).map(|settings| settings.config.state)
     };
     let dir = (&keys::STATE_DIR, "/not/there/yet");
     let saved = |interval| Some(StateSettings { dir: "/not/there/yet".into(), interval });

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::super::problem::Problems;
 use super::super::slo::SloConfig;
-use super::super::{Config, resolve};
+use super::super::{Config, Purpose, resolve};
 use super::*;
 
 /// The settings of these sources, with a server.
 fn checked(raw: &RawConfig, environment: Environment, problems: Problems) -> Result<Config, Problems> {
-    resolve::resolve(raw, SloConfig::default(), environment, problems, true)
-        .map(|config| config.expect("the server is known or missed"))
+    let settings = resolve::resolve(raw, SloConfig::default(), environment, problems, &Purpose::Run)?;
+    let (_, config) = settings.expect("the server is known or missed");
+    Ok(config)
 }
 
 /// What comes of flags and variables of OpenTelemetry; the upstream is given.

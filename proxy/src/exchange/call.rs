@@ -153,6 +153,12 @@ impl Call {
         self.state().cancelled.get_or_insert(at);
     }
 
+    /// Whether the peer that sent it waits for its answer.
+    pub(super) fn is_wanted(&self) -> bool {
+        let state = self.state();
+        state.draft.is_some() && state.cancelled.is_none()
+    }
+
     /// Ends it with an answer, which still counts if it came within `grace` of a cancellation, unless it is an error:
     /// that is how servers confirm one (the Python SDK answers -32800). `None` if it was over.
     pub(super) fn answer(

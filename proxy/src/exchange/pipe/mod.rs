@@ -119,7 +119,7 @@ impl Pipe {
     /// Requests of the client that wait for an answer.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.0.open(Direction::ToServer).len()
+        self.0.open(Direction::ToServer).iter().filter(|call| call.is_wanted()).count()
     }
 
     /// The process is gone. Only the first end counts.
@@ -138,6 +138,13 @@ impl Inner {
         let mut open = self.core().open.of(self.scope);
         open.retain(|call| call.direction == direction);
         open
+    }
+
+    /// The only request in this direction that waits for an answer, if there is only one.
+    fn only(&self, direction: Direction) -> Option<Arc<Call>> {
+        let mut open = self.open(direction);
+        open.retain(|call| call.is_wanted());
+        open.pop().filter(|_| open.is_empty())
     }
 
     /// Takes note of what is odd about a message; whether it is one.

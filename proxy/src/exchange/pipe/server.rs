@@ -54,9 +54,7 @@ impl Inner {
             return self.core().open.find(self.scope, Direction::ToServer, id);
         }
         // Who could not read a request cannot say its id.
-        let mut open = self.open(Direction::ToServer);
-        let only = open.pop().filter(|_| open.is_empty());
-        only.filter(|_| message.kind == MessageKind::Error)
+        self.only(Direction::ToServer).filter(|_| message.kind == MessageKind::Error)
     }
 
     /// The server asks the client something.
@@ -111,11 +109,7 @@ impl Inner {
         let settings = core.settings.trace.as_ref()?;
         let choice = match core.valid(Incoming::of_meta(message), Carrier::Meta) {
             Some(parent) => Choice { parent: Some(parent), links: Vec::new() },
-            None => {
-                let mut open = self.open(Direction::ToServer);
-                let only = open.pop().filter(|_| open.is_empty());
-                only.and_then(|call| call.below(settings)).unwrap_or_default()
-            }
+            None => self.only(Direction::ToServer).and_then(|call| call.below(settings)).unwrap_or_default(),
         };
         Some(Box::new(settings.begin(choice, &mut None)))
     }

@@ -1,11 +1,13 @@
 //! Tests of the core: transcripts of exchanges and the events that they must give.
 
 mod bounds;
+mod corpus;
 mod http_span;
 mod identity;
 mod ledger;
 mod legacy;
 mod modern;
+mod pipe;
 mod reading;
 mod records;
 mod resume;

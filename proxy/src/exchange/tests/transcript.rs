@@ -235,7 +235,7 @@ impl Player {
     }
 
     /// An event as a line; what only adds up is left out.
-    fn render(&self, event: &Event) -> Option<String> {
+    pub(super) fn render(&self, event: &Event) -> Option<String> {
         Some(match event {
             Event::OperationStarted
             | Event::ConnectionOpened
