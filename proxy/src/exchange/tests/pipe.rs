@@ -108,11 +108,11 @@ fn the_end_of_the_process_ends_what_is_open_by_whose_wish_it_was() {
     check(
         "dropped: as if asked, at its last sign of life",
         "0 > call 1 a
-         3 > call 2 a
+         3 > notify notifications/initialized
          4 drop",
         "session of - starts
+         notification notifications/initialized success 3..3
          tools/call a session closed by client 0..3
-         tools/call a session closed by client 3..3
          session of - ends after 3 - stdio",
     );
 }
