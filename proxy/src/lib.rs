@@ -49,6 +49,7 @@
 //!   an answer is sound.
 //! - [`slo`]: objectives, error budgets, and how fast they burn: arithmetic on counts and times.
 //! - [`admin`]: the admin port.
+//! - [`registry`]: the directory in which the processes of one user find each other.
 //! - [`rules`]: what Prometheus and Grafana make of the same plan. [`rules::series`] names what is recorded.
 //! - [`slo_client`]: what `mcp-tap slo` does.
 //! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the commands; start, reload and drain.
@@ -94,6 +95,7 @@ pub mod exchange;
 pub mod fault;
 pub mod http;
 pub mod protocol;
+pub mod registry;
 pub mod rules;
 pub mod slo;
 pub mod slo_client;

@@ -1,5 +1,6 @@
 //! Builds every part, wires them, starts, drains, ends.
 
+mod admin;
 mod descriptors;
 mod log;
 mod quality;
@@ -9,7 +10,6 @@ mod traces;
 
 use std::fmt;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -22,7 +22,7 @@ use tokio::time::MissedTickBehavior;
 use tower::layer::util::Identity;
 use tracing::{info, warn};
 
-use crate::admin::{self, AdminState, Readiness};
+use crate::admin::{AdminState, ListenError, Readiness};
 use crate::clock;
 use crate::config::{Config, Loaded, ReadFile};
 use crate::exchange::trace::Propagate;
@@ -33,9 +33,11 @@ use crate::http::inspect::InspectLayer;
 use crate::http::server::Server;
 use crate::http::stack::stack;
 use crate::http::trace::{self, TraceLayer};
+use crate::registry::{About, Kind};
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::ExportError;
 
+use self::admin::AdminPort;
 use self::reload::Reload;
 use self::traces::{DrainStart, Traces};
 
@@ -85,7 +87,7 @@ pub fn complain(message: &fmt::Arguments<'_>) {
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error("cannot listen on {address} ({setting}): {error}")]
-    Listen { setting: &'static str, address: SocketAddr, error: std::io::Error },
+    Listen { setting: &'static str, address: String, error: ListenError },
     #[error("cannot prepare TLS towards the server (upstream_ca): {0}")]
     Tls(std::io::Error),
     #[error("cannot export traces: {0}")]
@@ -115,7 +117,7 @@ impl Core {
 struct App {
     config: Config,
     server: Server,
-    admin: TcpListener,
+    admin: AdminPort,
     connector: Connector,
     drain: Drain,
     exchange: Exchange,
@@ -127,11 +129,18 @@ struct App {
 
 impl App {
     fn new(mut config: Config) -> Result<Self, RunError> {
-        let listen = |setting, address| move |error| RunError::Listen { setting, address, error };
+        let cannot = |setting, address| move |error| RunError::Listen { setting, address, error };
         let server = Server::bind(&config.server)
-            .map_err(listen("listen", config.server.listen))?
+            .map_err(ListenError::System)
+            .map_err(cannot("listen", config.server.listen.to_string()))?
             .with_most_clients(descriptors::most_clients());
-        let admin = TcpListener::bind(config.admin).map_err(listen("admin", config.admin))?;
+        let about = About {
+            name: config.telemetry.server_name.clone(),
+            kind: Kind::Http,
+            serves: config.upstream.address.authority(),
+        };
+        let admin = AdminPort::open(&config.admin, &config.running, about)
+            .map_err(cannot("admin", config.admin.to_string()))?;
         let connector = Connector::new(&config.upstream).map_err(RunError::Tls)?;
         let drain = Drain::new();
         config.inspect.drain = drain.clone();
@@ -159,7 +168,7 @@ impl App {
     /// share one more, so that none of them delays a request, and traces have one.
     fn run(self, core: Core, file: Option<ReadFile>) -> Result<(), RunError> {
         let traffic = self.server.local_addr();
-        let admin = self.admin.local_addr().map_err(RunError::Thread)?;
+        let admin = self.admin.address();
         let (stop, stopped) = oneshot::channel();
         let (begun, begins) = mpsc::channel();
         let control = Control {
@@ -229,7 +238,7 @@ fn join(control: JoinHandle<Result<(), RunError>>) -> Result<(), RunError> {
 
 /// What goes on beside the traffic.
 struct Control {
-    admin: TcpListener,
+    admin: AdminPort,
     drain: Drain,
     exchange: Exchange,
     telemetry: Telemetry,
@@ -254,6 +263,7 @@ impl Control {
             };
             shutdown.readiness.change(true);
             let state = AdminState {
+                about: self.admin.about.clone(),
                 telemetry: self.telemetry.clone(),
                 readiness: shutdown.readiness.clone(),
                 drain: {
@@ -261,14 +271,12 @@ impl Control {
                     Arc::new(move || shutdown.begin("POST /drain"))
                 },
             };
-            self.admin.set_nonblocking(true).map_err(RunError::Thread)?;
-            let listener = tokio::net::TcpListener::from_std(self.admin).map_err(RunError::Thread)?;
             let terminate = signal(SignalKind::terminate()).map_err(RunError::Thread)?;
             let interrupt = signal(SignalKind::interrupt()).map_err(RunError::Thread)?;
             // The receiver waits for it.
             begun.send(()).ok();
             tokio::select! {
-                () = admin::serve(listener, state, std::future::pending()) => {}
+                result = self.admin.serve(state) => result.map_err(RunError::Thread)?,
                 () = upkeep(self.exchange, self.telemetry) => {}
                 () = self.reload.run(hangup) => {}
                 () = obey(terminate, interrupt, shutdown) => {}

@@ -12,9 +12,11 @@ use super::raw::{RawConfig, RawValue};
 use super::slo::SloConfig;
 use super::value::{self, Expected};
 use super::{Config, LogSettings, StateSettings};
+use crate::admin::Address;
 use crate::http::forward::{self, UpstreamAddress};
 use crate::http::inspect::{self, Budget};
 use crate::http::server;
+use crate::registry::Folders;
 use crate::telemetry::export::otlp::Environment;
 use crate::telemetry::{self, Complexity};
 
@@ -33,10 +35,14 @@ pub(super) fn resolve(
     }
     let upstream = reader.upstream();
     let server = reader.server();
-    let admin = reader.read(&keys::ADMIN, value::address);
-    reader.distinct(server.listen, admin);
+    let admin = reader.read(&keys::ADMIN, value::admin);
+    let running = Folders::new(reader.optional(&keys::RUNTIME_DIR, value::runtime_dir));
+    reader.distinct(server.listen, &admin);
     if let Some(upstream) = &upstream {
-        reader.not_itself(&upstream.address, [(&keys::LISTEN, server.listen), (&keys::ADMIN, admin)]);
+        reader.not_itself(
+            &upstream.address,
+            &[(&keys::LISTEN, Address::Tcp(server.listen)), (&keys::ADMIN, admin.clone())],
+        );
     }
     let inspect = reader.inspect();
     let inspects = reader.read(&keys::INSPECT, value::switch);
@@ -60,6 +66,7 @@ pub(super) fn resolve(
         traces: traces.filter(|_| inspects),
         state,
         admin,
+        running,
         log,
     }))
 }
@@ -115,8 +122,8 @@ impl Reader<'_> {
     }
 
     /// Two listeners on one port would be told apart by the system only when the second one fails.
-    fn distinct(&mut self, listen: SocketAddr, admin: SocketAddr) {
-        if listen == admin && listen.port() != 0 {
+    fn distinct(&mut self, listen: SocketAddr, admin: &Address) {
+        if *admin == Address::Tcp(listen) && listen.port() != 0 {
             let what = format!("{admin} is the address of listen too; give the admin port one of its own");
             match self.raw.get(&keys::ADMIN).or(self.raw.get(&keys::LISTEN)) {
                 Some((_, source)) => self.problems.push(Problem::new(source, what)),
@@ -126,20 +133,13 @@ impl Reader<'_> {
     }
 
     /// Requests that are forwarded to where they come from never end.
-    fn not_itself(&mut self, upstream: &UpstreamAddress, own: [(&Key, SocketAddr); 2]) {
-        let UpstreamAddress::Tcp { host, port } = upstream else { return };
+    fn not_itself(&mut self, upstream: &UpstreamAddress, own: &[(&Key, Address)]) {
+        let Some((_, source)) = self.raw.get(&keys::UPSTREAM) else { return };
         for (key, address) in own {
-            let same_host = match host.parse::<IpAddr>() {
-                Ok(ip) => ip == address.ip() || (ip.is_loopback() && address.ip().is_unspecified()),
-                Err(_) => {
-                    host == "localhost" && (address.ip().is_loopback() || address.ip().is_unspecified())
-                }
-            };
-            if let (true, Some((_, source))) =
-                (same_host && *port == address.port(), self.raw.get(&keys::UPSTREAM))
-            {
+            if is_same(upstream, address) {
                 let what = format!(
-                    "{host}:{port} is the address of {} too; give the server a port of its own",
+                    "{} is the address of {} too; give the server one of its own",
+                    upstream.authority(),
                     key.name
                 );
                 self.problems.push(Problem::new(source, what));
@@ -162,7 +162,7 @@ impl Reader<'_> {
         let name = self.optional(&keys::NAME, value::label);
         telemetry::Settings {
             server_name: name
-                .or_else(|| upstream.map(|upstream| authority(&upstream.address)))
+                .or_else(|| upstream.map(|upstream| upstream.address.authority()))
                 .unwrap_or_default(),
             environment: self.optional(&keys::ENVIRONMENT, value::label).unwrap_or_default(),
             region: self.optional(&keys::REGION, value::label).unwrap_or_default(),
@@ -246,14 +246,17 @@ fn header_name(text: &str) -> Result<HeaderName, Expected> {
     text.parse().map_err(|_| "a header name; write for example x-user")
 }
 
-/// The upstream as the constant label shows it.
-fn authority(address: &UpstreamAddress) -> String {
-    match address {
-        UpstreamAddress::Tcp { host, port } | UpstreamAddress::Tls { host, port } if host.contains(':') => {
-            format!("[{host}]:{port}")
+/// Whether the server's address is one of ours.
+fn is_same(upstream: &UpstreamAddress, own: &Address) -> bool {
+    match (upstream, own) {
+        (UpstreamAddress::Tcp { host, port }, Address::Tcp(own)) if *port == own.port() => {
+            match host.parse::<IpAddr>() {
+                Ok(ip) => ip == own.ip() || (ip.is_loopback() && own.ip().is_unspecified()),
+                Err(_) => host == "localhost" && (own.ip().is_loopback() || own.ip().is_unspecified()),
+            }
         }
-        UpstreamAddress::Tcp { host, port } | UpstreamAddress::Tls { host, port } => format!("{host}:{port}"),
-        UpstreamAddress::Unix(path) => format!("unix:{}", path.display()),
+        (UpstreamAddress::Unix(path), Address::Unix(own)) => path == own,
+        _ => false,
     }
 }
 
