@@ -35,6 +35,7 @@
 //! ```text
 //!   slo::Plan ─► rules/ (pure) ─► rules, alerts, their tests, dashboards        mcp-tap rules, dashboards
 //!   GET /slo, or series that Prometheus recorded ─► slo_client/ ─► Report       mcp-tap slo
+//!   registry/: who runs, and where its admin port is ─► GET /summary of each    mcp-tap ps
 //! ```
 //!
 //! Modules in reading order:
@@ -51,7 +52,7 @@
 //! - [`admin`]: the admin port.
 //! - [`registry`]: the directory in which the processes of one user find each other.
 //! - [`rules`]: what Prometheus and Grafana make of the same plan. [`rules::series`] names what is recorded.
-//! - [`slo_client`]: what `mcp-tap slo` does.
+//! - [`slo_client`]: what `mcp-tap slo` does; [`ps`]: what `mcp-tap ps` does.
 //! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the commands; start, reload and drain.
 //!
 //! # Threads
@@ -95,6 +96,7 @@ pub mod exchange;
 pub mod fault;
 pub mod http;
 pub mod protocol;
+pub mod ps;
 pub mod registry;
 pub mod rules;
 pub mod slo;

@@ -109,9 +109,31 @@ const BORDERS: &[Border] = &[
     },
     Border {
         place: "",
-        except: &["cli", "slo_client"],
+        except: &["cli", "slo_client", "ps"],
         forbidden: &["crate::slo_client"],
         why: "it is a command, and no part of the sidecar",
+    },
+    Border {
+        place: "",
+        except: &["cli", "ps"],
+        forbidden: &["crate::ps"],
+        why: "it is a command, and no part of the sidecar",
+    },
+    Border {
+        place: "ps",
+        except: &[],
+        forbidden: &[
+            "crate::protocol",
+            "crate::exchange",
+            "crate::http",
+            "crate::telemetry",
+            "crate::admin",
+            "crate::clock",
+            "std::net",
+            "std::fs",
+            "std::io",
+        ],
+        why: "it asks processes like anybody outside, by the client of slo_client, and time is an argument",
     },
     Border {
         place: "registry",
@@ -132,7 +154,7 @@ const BORDERS: &[Border] = &[
     },
     Border {
         place: "",
-        except: &["registry", "admin", "app", "cli", "config"],
+        except: &["registry", "admin", "ps", "app", "cli", "config"],
         forbidden: &["crate::registry"],
         why: "traffic and telemetry do not care who else runs",
     },

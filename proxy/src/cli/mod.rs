@@ -3,6 +3,7 @@
 mod check;
 mod dashboards;
 mod output;
+mod ps;
 mod rules;
 mod run;
 mod slo;
@@ -32,6 +33,7 @@ type Entry = (fn() -> Command, fn(&ArgMatches) -> ExitCode);
 const COMMANDS: &[Entry] = &[
     (run::command, run::execute),
     (check::command, check::execute),
+    (ps::command, ps::execute),
     (slo::command, slo::execute),
     (rules::command, rules::execute),
     (dashboards::command, dashboards::execute),
