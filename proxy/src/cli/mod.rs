@@ -91,7 +91,10 @@ fn runtime_argument() -> Arg {
         .value_name(key.value)
         .value_parser(value_parser!(PathBuf))
         .value_hint(ValueHint::DirPath)
-        .help(format!("Directory in which they are listed, if not the usual one [env: {}]", key.variable()))
+        .help(format!(
+            "Directory in which running mcp-taps are listed, if not the usual one [env: {}]",
+            key.variable()
+        ))
 }
 
 /// The directories of running processes: by flag, else by variable, else the usual ones.

@@ -24,7 +24,7 @@ const LONG_ABOUT: &str = "List the running mcp-taps of this user, and how they g
     place, and standard error says why.";
 const AFTER: &str = "Columns:\n  \
     CALLS   tool calls that ended\n  \
-    ERRORS  the part of them that did not succeed, whoever's fault that was\n  \
+    ERRORS  the part of them that did not succeed, whosever fault that was\n  \
     P95     what 95% of the answers of the last five minutes were quicker than\n  \
     SLO     the objective that stands worst, and what is left of its error budget\n\n\
     Exit status: 0, also when nothing runs; 1 when the directory cannot be used; 64 for a wrong command line.\n\n\
