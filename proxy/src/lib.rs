@@ -36,6 +36,7 @@
 //!   slo::Plan ─► rules/ (pure) ─► rules, alerts, their tests, dashboards        mcp-tap rules, dashboards
 //!   GET /slo, or series that Prometheus recorded ─► slo_client/ ─► Report       mcp-tap slo
 //!   a client's configuration ─► install/ (pure, but for apply) ─► splices of it           mcp-tap install, uninstall
+//!   registry/: who runs, and where its admin port is ─► GET /summary of each    mcp-tap ps
 //! ```
 //!
 //! Modules in reading order:
@@ -50,8 +51,9 @@
 //!   an answer is sound.
 //! - [`slo`]: objectives, error budgets, and how fast they burn: arithmetic on counts and times.
 //! - [`admin`]: the admin port.
+//! - [`registry`]: the directory in which the processes of one user find each other.
 //! - [`rules`]: what Prometheus and Grafana make of the same plan. [`rules::series`] names what is recorded.
-//! - [`slo_client`]: what `mcp-tap slo` does.
+//! - [`slo_client`]: what `mcp-tap slo` does; [`ps`]: what `mcp-tap ps` does.
 //! - [`install`]: what `mcp-tap install` does to the configuration of clients.
 //! - [`config`], [`cli`], [`app`]: settings from flags, variables and file; the commands; start, reload and drain.
 //!
@@ -97,6 +99,8 @@ pub mod fault;
 pub mod http;
 pub mod install;
 pub mod protocol;
+pub mod ps;
+pub mod registry;
 pub mod rules;
 pub mod slo;
 pub mod slo_client;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mcp_tap::admin::{AdminState, MAX_CONNECTIONS, Readiness, serve};
+use mcp_tap::admin::{AdminState, Listener, MAX_CONNECTIONS, Readiness, serve};
+use mcp_tap::registry::{About, Folders, Kind};
 use mcp_tap::telemetry::{Settings, Telemetry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -21,13 +22,16 @@ struct Admin {
 
 impl Admin {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a port");
-        let address = listener.local_addr().expect("bound");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let bound = Listener::bind(&any, &Folders::new(None)).expect("loopback has a port");
+        let listener = bound.expect("it is not off");
+        let address = listener.address().to_string().parse().expect("a TCP address");
         let readiness = Readiness::default();
         let drains = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&drains);
         let settings = Settings { server_name: "s".into(), ..Settings::default() };
         let state = AdminState {
+            about: About { name: "s".to_owned(), kind: Kind::Http, serves: "127.0.0.1:3001".to_owned() },
             telemetry: Telemetry::new(settings, mcp_tap::clock::now()),
             readiness: readiness.clone(),
             drain: Arc::new(move || {
@@ -36,7 +40,8 @@ impl Admin {
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, state, shutdown));
+        let server =
+            tokio::spawn(async { serve(listener, state, shutdown).await.expect("it can be waited for") });
         Self { address, readiness, drains, stop, server }
     }
 
@@ -65,6 +70,7 @@ async fn each_path_answers_with_its_status_and_type() {
         ("GET /operations?limit=x", 400, text),
         ("GET /catalogue", 200, "application/json"),
         ("GET /slo", 200, "application/json"),
+        ("GET /summary", 200, "application/json"),
         ("GET /livez", 200, text),
         ("GET /readyz", 200, text),
         ("POST /drain", 202, text),
@@ -76,7 +82,22 @@ async fn each_path_answers_with_its_status_and_type() {
         assert!(head.contains(&format!("content-type: {content_type}\r\n")), "{request}: {head}");
     }
     let (_, listing) = admin.ask("GET /nowhere HTTP/1.1").await;
-    assert!(listing.contains("GET /metrics\n") && listing.contains("POST /drain\n"), "{listing}");
+    for page in ["GET /metrics\n", "GET /summary\n", "POST /drain\n"] {
+        assert!(listing.contains(page), "{listing}");
+    }
+    let (_, summary) = admin.ask("GET /summary HTTP/1.1").await;
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+    for (key, expected) in [
+        ("pid", std::process::id().into()),
+        ("name", "s".into()),
+        ("kind", "http".into()),
+        ("serves", "127.0.0.1:3001".into()),
+        ("ready", true.into()),
+        ("calls", 0.into()),
+        ("latency_seconds", serde_json::Value::Null),
+    ] {
+        assert_eq!(summary[key], expected, "{key}: {summary}");
+    }
     let (_, operations) = admin.ask("GET /operations HTTP/1.1").await;
     assert_eq!(operations, r#"{"operations":[]}"#);
     let (_, catalogue) = admin.ask("GET /catalogue HTTP/1.1").await;

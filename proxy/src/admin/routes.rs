@@ -7,7 +7,8 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use crate::clock;
-use crate::telemetry::RECENT;
+use crate::registry::About;
+use crate::telemetry::{RECENT, SummaryView};
 
 use super::AdminState;
 
@@ -20,6 +21,7 @@ GET /metrics
 GET /operations?limit=1…512
 GET /catalogue
 GET /slo
+GET /summary
 GET /livez
 GET /readyz
 POST /drain
@@ -32,6 +34,7 @@ pub(super) fn respond<B>(state: &AdminState, request: &Request<B>) -> Answer {
         "/operations" => operations,
         "/catalogue" => catalogue,
         "/slo" => slo,
+        "/summary" => summary,
         "/livez" => |_, _| answer(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" => ready,
         // Browsers name the page that posts; no page has a say in this process' life.
@@ -39,7 +42,10 @@ pub(super) fn respond<B>(state: &AdminState, request: &Request<B>) -> Answer {
             return answer(StatusCode::FORBIDDEN, TEXT, "not from a web page\n");
         }
         "/drain" if request.method() == Method::POST => {
-            (state.drain)();
+            let Some(drain) = &state.drain else {
+                return answer(StatusCode::NOT_FOUND, TEXT, "a wrapped command ends with its client\n");
+            };
+            drain();
             return answer(StatusCode::ACCEPTED, TEXT, "draining\n");
         }
         "/drain" => return not_allowed("POST"),
@@ -96,6 +102,27 @@ fn catalogue<B>(state: &AdminState, _: &Request<B>) -> Answer {
 
 fn slo<B>(state: &AdminState, _: &Request<B>) -> Answer {
     json(&state.telemetry.slo(clock::now(), clock::wall()))
+}
+
+fn summary<B>(state: &AdminState, _: &Request<B>) -> Answer {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        pid: u32,
+        #[serde(flatten)]
+        about: &'a About,
+        version: &'static str,
+        ready: bool,
+        #[serde(flatten)]
+        summary: SummaryView,
+    }
+
+    json(&Body {
+        pid: std::process::id(),
+        about: &state.about,
+        version: env!("CARGO_PKG_VERSION"),
+        ready: state.readiness.is_ready(),
+        summary: state.telemetry.summary(clock::now(), clock::wall()),
+    })
 }
 
 fn ready<B>(state: &AdminState, _: &Request<B>) -> Answer {

@@ -1,5 +1,6 @@
 //! Builds every part, wires them, starts, drains, ends.
 
+mod admin;
 mod descriptors;
 mod log;
 mod quality;
@@ -10,7 +11,6 @@ mod traces;
 
 use std::fmt;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -23,7 +23,7 @@ use tokio::time::MissedTickBehavior;
 use tower::layer::util::Identity;
 use tracing::{info, warn};
 
-use crate::admin::{self, AdminState, Readiness};
+use crate::admin::{AdminState, ListenError, Readiness};
 use crate::clock;
 use crate::config::{Config, Front, HttpFront, Loaded, ReadFile, Remarks};
 use crate::exchange::trace::Propagate;
@@ -35,9 +35,11 @@ use crate::http::server::Server;
 use crate::http::stack::stack;
 use crate::http::trace::{self, TraceLayer};
 use crate::protocol::scan::Captures;
+use crate::registry::{About, Kind};
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::ExportError;
 
+use self::admin::AdminPort;
 use self::reload::Reload;
 use self::traces::{DrainStart, Traces};
 
@@ -124,7 +126,7 @@ pub fn complain(message: &fmt::Arguments<'_>) {
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error("cannot listen on {address} ({setting}): {error}")]
-    Listen { setting: &'static str, address: SocketAddr, error: std::io::Error },
+    Listen { setting: &'static str, address: String, error: ListenError },
     #[error("cannot prepare TLS towards the server (upstream_ca): {0}")]
     Tls(std::io::Error),
     #[error("cannot export traces: {0}")]
@@ -156,7 +158,7 @@ struct App {
     upstream: forward::Settings,
     drain_time: Duration,
     server: Server,
-    admin: TcpListener,
+    admin: AdminPort,
     connector: Connector,
     drain: Drain,
     exchange: Exchange,
@@ -170,11 +172,18 @@ impl App {
     fn new(http: HttpFront, mut config: Config) -> Result<Self, RunError> {
         let HttpFront { server, upstream } = http;
         let drain_time = server.drain;
-        let listen = |setting, address| move |error| RunError::Listen { setting, address, error };
+        let cannot = |setting, address| move |error| RunError::Listen { setting, address, error };
         let server = Server::bind(&server)
-            .map_err(listen("listen", server.listen))?
+            .map_err(ListenError::System)
+            .map_err(cannot("listen", server.listen.to_string()))?
             .with_most_clients(descriptors::most_clients());
-        let admin = TcpListener::bind(config.admin).map_err(listen("admin", config.admin))?;
+        let about = About {
+            name: config.telemetry.server_name.clone(),
+            kind: Kind::Http,
+            serves: upstream.address.authority(),
+        };
+        let admin = AdminPort::open(&config.admin, &config.running, about)
+            .map_err(cannot("admin", config.admin.to_string()))?;
         let connector = Connector::new(&upstream).map_err(RunError::Tls)?;
         let drain = Drain::new();
         config.inspect.drain = drain.clone();
@@ -206,7 +215,7 @@ impl App {
     /// share one more, so that none of them delays a request, and traces have one.
     fn run(self, core: Core, file: Option<ReadFile>) -> Result<(), RunError> {
         let traffic = self.server.local_addr();
-        let admin = self.admin.local_addr().map_err(RunError::Thread)?;
+        let admin = self.admin.address();
         let (stop, stopped) = oneshot::channel();
         let (begun, begins) = mpsc::channel();
         let control = Control {
@@ -276,7 +285,7 @@ fn join(control: JoinHandle<Result<(), RunError>>) -> Result<(), RunError> {
 
 /// What goes on beside the traffic.
 struct Control {
-    admin: TcpListener,
+    admin: AdminPort,
     drain: Drain,
     exchange: Exchange,
     telemetry: Telemetry,
@@ -301,21 +310,20 @@ impl Control {
             };
             shutdown.readiness.change(true);
             let state = AdminState {
+                about: self.admin.about.clone(),
                 telemetry: self.telemetry.clone(),
                 readiness: shutdown.readiness.clone(),
                 drain: {
                     let shutdown = shutdown.clone();
-                    Arc::new(move || shutdown.begin("POST /drain"))
+                    Some(Arc::new(move || shutdown.begin("POST /drain")))
                 },
             };
-            self.admin.set_nonblocking(true).map_err(RunError::Thread)?;
-            let listener = tokio::net::TcpListener::from_std(self.admin).map_err(RunError::Thread)?;
             let terminate = signal(SignalKind::terminate()).map_err(RunError::Thread)?;
             let interrupt = signal(SignalKind::interrupt()).map_err(RunError::Thread)?;
             // The receiver waits for it.
             begun.send(()).ok();
             tokio::select! {
-                () = admin::serve(listener, state, std::future::pending()) => {}
+                result = self.admin.serve(state) => result.map_err(RunError::Thread)?,
                 () = upkeep(self.exchange, self.telemetry, |_| {}) => {}
                 () = self.reload.run(Some(hangup)) => {}
                 () = obey(terminate, interrupt, shutdown) => {}

@@ -1,21 +1,25 @@
 //! The wrapper of a command. Whatever of telemetry cannot start is warned of, and the server runs all the same: whoever
 //! starts it is a client that knows nothing of us.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use crate::admin::{Address, AdminState, Readiness};
 use crate::clock;
 use crate::config::{Config, ReadFile};
 use crate::exchange::Exchange;
 use crate::exchange::trace::Propagate;
+use crate::registry::{About, Kind};
 use crate::stdio::{
     Account, Asked, Exit, Later, Meter, Settings, StartError, Started, Usage, Watched, leave,
 };
 use crate::telemetry::Telemetry;
 
+use super::admin::AdminPort;
 use super::reload::Reload;
 use super::traces::Traces;
 use super::{Core, RunError, captures, complain, exchange_settings, propagates, quality, state, telemetry};
@@ -28,6 +32,8 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub(super) fn run(mut wrapped: Settings, config: Config, file: Option<ReadFile>, core: Core) -> ExitCode {
     wrapped.captures = captures(&config);
     wrapped.writes = propagates(&config) == Propagate::Full;
+    let command = wrapped.command.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let serves = command.to_string_lossy().into_owned();
     let Core { runtime, hangup } = core;
     // Signals are passed on; this one, too.
     drop(hangup);
@@ -52,8 +58,11 @@ pub(super) fn run(mut wrapped: Settings, config: Config, file: Option<ReadFile>,
                 tokio::select! {
                     exit = started.run(&mut asked) => Some(exit),
                     () = tap.look_after(&config, file) => None,
+                    () = tap.answer(&config, serves) => None,
                 }
             });
+            // A look at the configuration file may hang in the system for long.
+            runtime.shutdown_background();
             if let Some(exit) = &exit {
                 tap.end(exit, beside);
             }
@@ -112,6 +121,33 @@ impl Tap {
             () = super::upkeep(self.exchange.clone(), self.telemetry.clone(), |now| self.meter.upkeep(now)) => {}
             () = reload.run(None) => {}
         }
+    }
+
+    /// Serves the admin port for ever, if there is one.
+    async fn answer(&self, config: &Config, serves: String) {
+        let about = About { name: config.telemetry.server_name.clone(), kind: Kind::Stdio, serves };
+        let port = AdminPort::open(&config.admin, &config.running, about);
+        let served = match port {
+            Ok(port) => {
+                // Somebody asked for a port of the system's choice: this is the place to say which it is.
+                if let Address::Tcp(_) = port.address() {
+                    complain(&format_args!("admin port: {}", port.address()));
+                }
+                let state = AdminState {
+                    about: port.about.clone(),
+                    telemetry: self.telemetry.clone(),
+                    readiness: Readiness::ready(),
+                    drain: None,
+                };
+                port.serve(state).await.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = served {
+            let admin = config.admin.to_string();
+            warn!(admin, error, "there is no admin port; the server runs without it");
+        }
+        std::future::pending().await
     }
 
     /// The process is gone: records what is left, and sends it off.

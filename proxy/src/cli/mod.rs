@@ -4,6 +4,7 @@ mod check;
 mod dashboards;
 mod install;
 mod output;
+mod ps;
 mod rules;
 mod run;
 mod slo;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+
+use crate::config::keys;
+use crate::registry::Folders;
 
 /// Wrong command line or configuration (`EX_USAGE` of BSD's sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -32,6 +36,7 @@ const COMMANDS: &[Entry] = &[
     (run::command, run::execute),
     (stdio::command, stdio::execute),
     (check::command, check::execute),
+    (ps::command, ps::execute),
     (slo::command, slo::execute),
     (rules::command, rules::execute),
     (dashboards::command, dashboards::execute),
@@ -81,6 +86,27 @@ fn config_argument() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
         .help(format!("YAML file with settings [env: {CONFIG_VARIABLE}]"))
+}
+
+/// `--runtime-dir`, as all commands have it that look for running processes.
+fn runtime_argument() -> Arg {
+    let key = &keys::RUNTIME_DIR;
+    Arg::new(key.name)
+        .long(key.flag())
+        .value_name(key.value)
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(ValueHint::DirPath)
+        .help(format!(
+            "Directory in which running mcp-taps are listed, if not the usual one [env: {}]",
+            key.variable()
+        ))
+}
+
+/// The directories of running processes: by flag, else by variable, else the usual ones.
+fn folders(matches: &ArgMatches) -> Folders {
+    let key = &keys::RUNTIME_DIR;
+    let variable = || std::env::var_os(key.variable()).filter(|path| !path.is_empty()).map(PathBuf::from);
+    Folders::new(matches.get_one::<PathBuf>(key.name).cloned().or_else(variable))
 }
 
 /// The configuration file: by flag, else by variable.

@@ -32,14 +32,26 @@ pub(super) fn write(matches: &ArgMatches, text: &str) -> ExitCode {
 
 /// Writes the text to standard output. A reader that left has seen enough.
 pub(super) fn print(text: &str) -> ExitCode {
-    let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match send(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             complain(&format_args!("cannot write to standard output: {error}"));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// The same, for those who go on afterwards.
+pub(super) fn send(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
+}
+
+/// Colours are for people at a terminal that do not mind them (no-color.org).
+pub(super) fn colours() -> bool {
+    let minded = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    io::stdout().is_terminal() && !minded("NO_COLOR") && !dumb
 }
 
 fn to_file(file: &Path, text: &str) -> ExitCode {
@@ -50,11 +62,4 @@ fn to_file(file: &Path, text: &str) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Colours are for people at a terminal that do not mind them (no-color.org).
-pub(super) fn colours() -> bool {
-    let minded = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    std::io::stdout().is_terminal() && !minded("NO_COLOR") && !dumb
 }

@@ -5,14 +5,17 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
 
-use super::{EXIT_USAGE, config_argument, config_file, output};
+use super::{EXIT_USAGE, config_argument, config_file, folders, output, runtime_argument};
 use crate::app::complain;
 use crate::config;
+use crate::registry::Entry;
 use crate::slo::{Plan, Report};
 use crate::slo_client::http::{Client, Problem};
 use crate::slo_client::{self, Filter, prometheus, table};
 
 const ADMIN: &str = "admin";
+const PID: &str = "pid";
+const NAME: &str = "name";
 const PROMETHEUS: &str = "prometheus";
 const BEARER: &str = "bearer-token-file";
 const JSON: &str = "json";
@@ -28,7 +31,7 @@ const EXIT_ALARMING: u8 = 2;
 
 const AFTER: &str = "Exit status: 0, 1 when nothing can be read or no objective matches, 2 with --check when an objective \
     burns, is exhausted or has numbers that contradict each other, 64 for a wrong command line.\n\n\
-    Examples:\n  mcp-tap slo\n  mcp-tap slo --prometheus http://prometheus:9090 --server search --check";
+    Examples:\n  mcp-tap slo\n  mcp-tap slo --name files\n  mcp-tap slo --prometheus http://prometheus:9090 --server search --check";
 
 /// The command.
 pub(super) fn command() -> Command {
@@ -42,7 +45,7 @@ pub(super) fn command() -> Command {
         .about("Show service levels, error budgets and how fast they burn")
         .after_help(AFTER)
         .arg(
-            text(ADMIN, "URL", "Admin port of one mcp-tap: what this process has seen")
+            text(ADMIN, "URL", "Admin port of one mcp-tap, or unix:/PATH: what this process has seen")
                 .value_hint(ValueHint::Url)
                 .default_value(DEFAULT_ADMIN),
         )
@@ -54,7 +57,13 @@ pub(super) fn command() -> Command {
             )
             .value_hint(ValueHint::Url),
         )
-        .group(ArgGroup::new("source").args([ADMIN, PROMETHEUS]))
+        .arg(
+            text(PID, "PID", "The running mcp-tap of this process id, as `mcp-tap ps` lists it")
+                .value_parser(value_parser!(u32)),
+        )
+        .arg(text(NAME, "NAME", "The running mcp-tap of this name"))
+        .arg(runtime_argument())
+        .group(ArgGroup::new("source").args([ADMIN, PID, NAME, PROMETHEUS]))
         .arg(
             text(BEARER, "FILE", "File with the token that proves who asks")
                 .value_parser(value_parser!(PathBuf))
@@ -117,20 +126,21 @@ fn read(matches: &ArgMatches) -> Result<(Report, Vec<String>), Problem> {
     };
     let fleet = text(PROMETHEUS);
     let plan = if fleet.is_some() { plan(matches)? } else { None };
-    let (url, remedy) = match fleet {
-        Some(url) => (url.as_str(), "is Prometheus running there? Check --prometheus"),
-        None => {
+    let (url, remedy) = match (fleet, running(matches)?) {
+        (Some(url), _) => (url.clone(), "is Prometheus running there? Check --prometheus"),
+        (None, Some(entry)) => (entry.admin, "is it stopped, or too busy? Ask `mcp-tap ps`"),
+        (None, None) => {
             let url = text(ADMIN).map_or(DEFAULT_ADMIN, String::as_str);
-            (url, "is mcp-tap running, with its admin port there? Check --admin")
+            (url.to_owned(), "is mcp-tap running, with its admin port there? Check --admin")
         }
     };
-    let mut client = Client::new(url, remedy)?;
+    let mut client = Client::new(&url, remedy)?;
     if let Some(file) = matches.get_one::<PathBuf>(BEARER) {
         client = client.with_bearer_file(file)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Problem::Answer {
-            url: url.to_owned(),
+            url,
             cause: error.to_string(),
             remedy: "does the machine have open files left?".to_owned(),
         }
@@ -144,6 +154,36 @@ fn read(matches: &ArgMatches) -> Result<(Report, Vec<String>), Problem> {
     // A look-up of a name may hang in the system for long.
     runtime.shutdown_background();
     report
+}
+
+/// The running process that is asked for by its id or name.
+fn running(matches: &ArgMatches) -> Result<Option<Entry>, Problem> {
+    let (pid, name) = (matches.get_one::<u32>(PID), matches.get_one::<String>(NAME));
+    let wanted = match (pid, name) {
+        (None, None) => return Ok(None),
+        (Some(pid), _) => format!("with process id {pid}"),
+        (None, Some(name)) => format!("of the name `{name}`"),
+    };
+    let listing = folders(matches).list();
+    let is_wanted = |entry: &Entry| {
+        pid.is_none_or(|pid| *pid == entry.pid) && name.is_none_or(|name| *name == entry.about.name)
+    };
+    let mut found: Vec<Entry> = listing.entries.into_iter().filter(is_wanted).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(Some(only)),
+        (Some(last), false) => {
+            found.push(last);
+            let each = found
+                .iter()
+                .map(|entry| format!("\n  --pid {}  at {}", entry.pid, table::clean(&entry.admin)));
+            let each: String = each.collect();
+            Err(Problem::Process(format!("{} mcp-taps {wanted} run; choose one:{each}", found.len())))
+        }
+        (None, _) => {
+            let problems: String = listing.problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            Err(Problem::Process(format!("no mcp-tap {wanted} runs: see `mcp-tap ps`{problems}")))
+        }
+    }
 }
 
 /// The plan of the configuration, where there is one.

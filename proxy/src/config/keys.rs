@@ -94,7 +94,10 @@ keys! {
         "Where clients connect; port 0 lets the system choose.";
     /// Admin address.
     ADMIN = "admin", "ADDRESS", "127.0.0.1:9464",
-        "Where /metrics, /operations, /catalogue, /livez, /readyz and POST /drain are served.";
+        "Where /metrics, /slo, /summary, /operations, /catalogue, /livez, /readyz and POST /drain are served: IP:PORT; unix:/PATH, a socket that only this user can open; auto, such a socket in runtime_dir; or off.";
+    /// Where processes find each other.
+    RUNTIME_DIR = "runtime_dir", "DIRECTORY", "",
+        "Directory in which processes with an admin port are listed for mcp-tap ps, which must be told of it too; $XDG_RUNTIME_DIR/mcp-tap, else mcp-tap-UID among temporary files, when not given.";
     /// Worker threads.
     WORKERS of Http = "workers", "N", "auto",
         "Threads that carry traffic, each with its own listener and connections to the server; auto is one per core, at most 4.";

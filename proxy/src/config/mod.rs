@@ -11,11 +11,12 @@ mod traces;
 mod value;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::admin;
 use crate::http::{forward, inspect, server};
+use crate::registry::Folders;
 use crate::stdio;
 use crate::telemetry;
 use crate::telemetry::export::otlp::Environment;
@@ -43,7 +44,9 @@ pub struct Config {
     /// Where counts of error budgets outlast the process; `None`: nowhere.
     pub state: Option<StateSettings>,
     /// Where the admin port listens.
-    pub admin: SocketAddr,
+    pub admin: admin::Address,
+    /// Where this process is listed for others of the user.
+    pub running: Folders,
     /// The sidecar's own log.
     pub log: LogSettings,
 }
@@ -211,6 +214,12 @@ fn read(
         (raw.get(&keys::INSPECT), settings.as_ref().map(|(_, config)| config.inspects))
     {
         without_effect.push(format!("{source}: nothing is counted, and there are no traces"));
+    }
+    if let (Some((_, source)), Some(admin::Address::Off)) =
+        (raw.get(&keys::ADMIN), settings.as_ref().map(|(_, config)| &config.admin))
+    {
+        without_effect
+            .push(format!("{source}: there is no admin port: no metrics, no /readyz, no line of mcp-tap ps"));
     }
     let server = settings.as_ref().map(|(_, config)| config.telemetry.server_name.as_str());
     let warnings = slo::warnings(&slo, server);

@@ -12,10 +12,12 @@ use super::raw::{RawConfig, RawValue};
 use super::slo::SloConfig;
 use super::value::{self, Expected};
 use super::{Config, Front, HttpFront, LogSettings, Purpose, StateSettings};
+use crate::admin::Address;
 use crate::http::forward::{self, UpstreamAddress};
 use crate::http::inspect::{self, Budget};
 use crate::http::server;
 use crate::protocol::scan::Captures;
+use crate::registry::Folders;
 use crate::stdio;
 use crate::telemetry::export::otlp::Environment;
 use crate::telemetry::{self, Complexity};
@@ -33,8 +35,9 @@ pub(super) fn resolve(
     if matches!(purpose, Purpose::Run) {
         reader.demand_upstream();
     }
-    let admin = reader.read(&keys::ADMIN, value::address);
-    let http = reader.is_for(Serving::Http).then(|| reader.http(admin)).flatten();
+    let admin = reader.read(&keys::ADMIN, value::admin);
+    let running = Folders::new(reader.optional(&keys::RUNTIME_DIR, value::runtime_dir));
+    let http = reader.is_for(Serving::Http).then(|| reader.http(&admin)).flatten();
     let inspect = reader.inspect();
     let stdio = reader.is_for(Serving::Stdio).then(|| reader.stdio(purpose, &inspect));
     let inspects = reader.read(&keys::INSPECT, value::switch);
@@ -56,8 +59,10 @@ pub(super) fn resolve(
     if !reader.problems.is_empty() {
         return Err(reader.problems);
     }
-    let config = |front| (front, Config { inspects, inspect, telemetry, slo, traces, state, admin, log });
-    Ok(front.map(config))
+    Ok(front.map(|front| {
+        let config = Config { inspects, inspect, telemetry, slo, traces, state, admin, running, log };
+        (front, config)
+    }))
 }
 
 /// Reads single settings and gathers what is wrong with them.
@@ -74,12 +79,13 @@ impl Reader<'_> {
     }
 
     /// The proxy of HTTP, once something says which server.
-    fn http(&mut self, admin: SocketAddr) -> Option<HttpFront> {
+    fn http(&mut self, admin: &Address) -> Option<HttpFront> {
         let upstream = self.upstream();
         let server = self.server();
         self.distinct(server.listen, admin);
         let upstream = upstream?;
-        self.not_itself(&upstream.address, [(&keys::LISTEN, server.listen), (&keys::ADMIN, admin)]);
+        let own = [(&keys::LISTEN, Address::Tcp(server.listen)), (&keys::ADMIN, admin.clone())];
+        self.not_itself(&upstream.address, &own);
         Some(HttpFront { server, upstream })
     }
 
@@ -144,8 +150,8 @@ impl Reader<'_> {
     }
 
     /// Two listeners on one port would be told apart by the system only when the second one fails.
-    fn distinct(&mut self, listen: SocketAddr, admin: SocketAddr) {
-        if listen == admin && listen.port() != 0 {
+    fn distinct(&mut self, listen: SocketAddr, admin: &Address) {
+        if *admin == Address::Tcp(listen) && listen.port() != 0 {
             let what = format!("{admin} is the address of listen too; give the admin port one of its own");
             match self.raw.get(&keys::ADMIN).or(self.raw.get(&keys::LISTEN)) {
                 Some((_, source)) => self.problems.push(Problem::new(source, what)),
@@ -155,20 +161,13 @@ impl Reader<'_> {
     }
 
     /// Requests that are forwarded to where they come from never end.
-    fn not_itself(&mut self, upstream: &UpstreamAddress, own: [(&Key, SocketAddr); 2]) {
-        let UpstreamAddress::Tcp { host, port } = upstream else { return };
+    fn not_itself(&mut self, upstream: &UpstreamAddress, own: &[(&Key, Address)]) {
+        let Some((_, source)) = self.raw.get(&keys::UPSTREAM) else { return };
         for (key, address) in own {
-            let same_host = match host.parse::<IpAddr>() {
-                Ok(ip) => ip == address.ip() || (ip.is_loopback() && address.ip().is_unspecified()),
-                Err(_) => {
-                    host == "localhost" && (address.ip().is_loopback() || address.ip().is_unspecified())
-                }
-            };
-            if let (true, Some((_, source))) =
-                (same_host && *port == address.port(), self.raw.get(&keys::UPSTREAM))
-            {
+            if is_same(upstream, address) {
                 let what = format!(
-                    "{host}:{port} is the address of {} too; give the server a port of its own",
+                    "{} is the address of {} too; give the server one of its own",
+                    upstream.authority(),
                     key.name
                 );
                 self.problems.push(Problem::new(source, what));
@@ -277,7 +276,7 @@ fn header_name(text: &str) -> Result<HeaderName, Expected> {
 /// The name of a server that was given none.
 fn usual_name(front: &Front) -> String {
     match front {
-        Front::Http(http) => authority(&http.upstream.address),
+        Front::Http(http) => http.upstream.address.authority(),
         Front::Stdio(stdio) => {
             let command = stdio.command.first().map(Path::new);
             let name = command.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
@@ -288,14 +287,17 @@ fn usual_name(front: &Front) -> String {
     }
 }
 
-/// The upstream as the constant label shows it.
-fn authority(address: &UpstreamAddress) -> String {
-    match address {
-        UpstreamAddress::Tcp { host, port } | UpstreamAddress::Tls { host, port } if host.contains(':') => {
-            format!("[{host}]:{port}")
+/// Whether the server's address is one of ours.
+fn is_same(upstream: &UpstreamAddress, own: &Address) -> bool {
+    match (upstream, own) {
+        (UpstreamAddress::Tcp { host, port }, Address::Tcp(own)) if *port == own.port() => {
+            match host.parse::<IpAddr>() {
+                Ok(ip) => ip == own.ip() || (ip.is_loopback() && own.ip().is_unspecified()),
+                Err(_) => host == "localhost" && (own.ip().is_loopback() || own.ip().is_unspecified()),
+            }
         }
-        UpstreamAddress::Tcp { host, port } | UpstreamAddress::Tls { host, port } => format!("{host}:{port}"),
-        UpstreamAddress::Unix(path) => format!("unix:{}", path.display()),
+        (UpstreamAddress::Unix(path), Address::Unix(own)) => path == own,
+        _ => false,
     }
 }
 

@@ -125,6 +125,9 @@ fn the_sidecar_in_front_of_itself_is_a_problem() {
         ("http://127.0.0.2:9000", "127.0.0.1:9000", "127.0.0.1:9001", None),
         ("http://server:9000", "0.0.0.0:9000", "127.0.0.1:9001", None),
         ("unix:/9000", "127.0.0.1:9000", "127.0.0.1:9001", None),
+        ("unix:/9000", "127.0.0.1:9000", "unix:/9001", None),
+        ("unix:/9000", "127.0.0.1:9000", "unix:/9000", Some("admin")),
+        ("http://127.0.0.1:9001", "127.0.0.1:9000", "auto", None),
     ] {
         let flags = [(&keys::UPSTREAM, upstream), (&keys::LISTEN, listen), (&keys::ADMIN, admin)];
         let text = from_flags(&flags).err().map(|problems| problems.to_string());
@@ -134,6 +137,32 @@ fn the_sidecar_in_front_of_itself_is_a_problem() {
             _ => assert_eq!(text, expected, "{upstream} {listen}"),
         }
     }
+}
+
+#[test]
+fn the_admin_port_is_an_address_a_socket_or_nowhere() {
+    let admin = |text| from_flags(&[UPSTREAM, (&keys::ADMIN, text)]).map(|settings| settings.config.admin);
+    for (text, expected) in [
+        ("[::1]:0", Address::Tcp("[::1]:0".parse().expect("an address"))),
+        ("unix:/run/tap.sock", Address::Unix("/run/tap.sock".into())),
+        ("auto", Address::Auto),
+        ("off", Address::Off),
+    ] {
+        assert_eq!(admin(text).expect("right"), expected);
+    }
+    let wrong = problems_of(&[UPSTREAM, (&keys::ADMIN, "unix:tap.sock"), (&keys::RUNTIME_DIR, "run")]);
+    insta::assert_snapshot!(wrong, @r#"
+    2 problems in the configuration:
+      --admin: "unix:tap.sock" is not an address for the admin port; write IP:PORT (for example 127.0.0.1:9464), unix:/PATH, auto or off
+      --runtime-dir: "run" is not the path of a directory from the root, like /run/mcp-tap
+    "#);
+}
+
+#[test]
+fn processes_are_listed_where_it_is_said() {
+    let running = from_flags(&[UPSTREAM, (&keys::RUNTIME_DIR, "/run/taps")]).expect("right").config.running;
+    assert_eq!(running, Folders::new(Some("/run/taps".into())));
+    assert_eq!(from_flags(&[UPSTREAM]).expect("right").running, Folders::new(None));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Uri;
 
 use super::LogFormat;
+use crate::admin::Address;
 use crate::http::forward::{UpstreamAddress, UpstreamProtocol};
 use crate::telemetry::{ClientIdMode, Complexity};
 
@@ -19,6 +20,11 @@ pub(super) type Expected = &'static str;
 /// A socket address.
 pub(super) fn address(text: &str) -> Result<SocketAddr, Expected> {
     text.parse().map_err(|_| "an address; write IP:PORT, for example 127.0.0.1:8080 or [::1]:8080")
+}
+
+/// Where the admin port is.
+pub(super) fn admin(text: &str) -> Result<Address, Expected> {
+    text.parse()
 }
 
 /// A duration above zero, with its unit.
@@ -60,6 +66,16 @@ pub(super) fn file(text: &str) -> Result<PathBuf, Expected> {
 /// A directory, whether it is there or not.
 pub(super) fn directory(text: &str) -> Result<PathBuf, Expected> {
     if text.is_empty() { Err("a directory; leave it out to save nothing") } else { Ok(text.into()) }
+}
+
+/// A directory that all processes of a user find, wherever they were started.
+pub(super) fn runtime_dir(text: &str) -> Result<PathBuf, Expected> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err("the path of a directory from the root, like /run/mcp-tap")
+    }
 }
 
 /// How often the state is saved. Each time is a file that is written through to the disk.

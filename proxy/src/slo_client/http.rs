@@ -1,6 +1,6 @@
-//! One GET at a time over HTTP/1.1, cleartext or TLS, with a limit on time and on size.
+//! One GET at a time over HTTP/1.1, by TCP, TLS or a Unix socket, with a limit on time and on size.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 /// How long one answer may take, from the first packet to the last.
@@ -33,6 +33,9 @@ pub enum Problem {
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
+    /// The processes that run are not those that were asked for.
+    #[error("{0}")]
+    Process(String),
     /// Nothing answers, or not in a way that can be read.
     #[error("cannot read {url}: {cause}; {remedy}")]
     Answer {
@@ -47,14 +50,20 @@ pub enum Problem {
 
 /// A client of one address.
 pub struct Client {
-    /// Scheme, authority and path, without a slash at the end.
+    /// The address without a slash at the end.
     shown: String,
-    authority: Authority,
+    reach: Reach,
     prefix: String,
-    tls: Option<(ServerName<'static>, TlsConnector)>,
     bearer: Option<HeaderValue>,
     remedy: String,
     timeout: Duration,
+}
+
+/// How the address is dialled.
+enum Reach {
+    Tcp(Authority),
+    Tls(Authority, Box<(ServerName<'static>, TlsConnector)>),
+    Unix(PathBuf),
 }
 
 /// A whole answer.
@@ -72,36 +81,17 @@ impl Client {
     /// Takes the address as users write it; `remedy` is what to do when nothing answers there. Nothing is connected yet.
     ///
     /// # Errors
-    /// The address is no URL of `http` or `https`, or TLS has no certificates to trust.
+    /// The address is no URL of `http` or `https` and no `unix:/PATH`, or TLS has no certificates to trust.
     pub fn new(url: &str, remedy: &str) -> Result<Self, Problem> {
-        let usage = |why: &str| Problem::Usage(format!("`{}` {why}", quoted(url)));
-        let uri: Uri = url.parse().map_err(|_| usage("is not a URL: write http://HOST:PORT"))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(usage("is not a whole URL: write http://HOST:PORT"));
+        let (shown, reach, prefix) = match url.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => (quoted(url), Reach::Unix(path.into()), String::new()),
+            Some(_) => {
+                let why = format!("`{}` is no path from the root: write unix:/PATH", quoted(url));
+                return Err(Problem::Usage(why));
+            }
+            None => reach(url)?,
         };
-        if authority.as_str().contains('@') {
-            return Err(Problem::Usage(
-                "a URL must not hold a password: give --bearer-token-file".to_owned(),
-            ));
-        }
-        if uri.query().is_some() || url.contains('#') {
-            return Err(usage("has a query or a fragment: give the beginning of the address only"));
-        }
-        let tls = match scheme {
-            "http" => None,
-            "https" => Some(connector(authority.host())?),
-            _ => return Err(usage("is neither http nor https")),
-        };
-        let prefix = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self {
-            shown: format!("{scheme}://{authority}{prefix}"),
-            authority: authority.clone(),
-            prefix,
-            tls,
-            bearer: None,
-            remedy: remedy.to_owned(),
-            timeout: TIMEOUT,
-        })
+        Ok(Self { shown, reach, prefix, bearer: None, remedy: remedy.to_owned(), timeout: TIMEOUT })
     }
 
     /// Proves who asks with the token of a file.
@@ -123,9 +113,9 @@ impl Client {
         Ok(self)
     }
 
-    /// Waits less than [`TIMEOUT`].
-    #[cfg(test)]
-    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
+    /// Waits so long and not [`TIMEOUT`].
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
@@ -136,7 +126,10 @@ impl Client {
     /// Nothing answers, not whole, not in time, too much, or with 401, 403 or a redirection.
     pub async fn get(&self, path_and_query: &str) -> Result<Answer, Problem> {
         let path = path_and_query.split('?').next().unwrap_or_default();
-        let url = format!("{}{path}", self.shown);
+        let url = match self.reach {
+            Reach::Unix(_) => format!("{path} at {}", self.shown),
+            Reach::Tcp(_) | Reach::Tls(..) => format!("{}{path}", self.shown),
+        };
         let failed = |cause: String| Problem::Answer { url: url.clone(), cause, remedy: self.remedy.clone() };
         let answer = tokio::time::timeout(self.timeout, self.exchange(path_and_query)).await;
         let (status, headers, body) = match answer {
@@ -161,14 +154,17 @@ impl Client {
     }
 
     async fn exchange(&self, path_and_query: &str) -> Result<(StatusCode, HeaderMap, Bytes), String> {
-        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
-        let port = self.authority.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
-        match &self.tls {
-            None => self.ask(stream, path_and_query).await,
-            Some((name, tls)) => {
+        match &self.reach {
+            Reach::Tcp(authority) => self.ask(dial(authority, 80).await?, path_and_query).await,
+            Reach::Tls(authority, tls) => {
+                let (name, tls) = &**tls;
+                let stream = dial(authority, 443).await?;
                 let stream =
                     tls.connect(name.clone(), stream).await.map_err(|error| format!("TLS: {error}"))?;
+                self.ask(stream, path_and_query).await
+            }
+            Reach::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
                 self.ask(stream, path_and_query).await
             }
         }
@@ -181,8 +177,12 @@ impl Client {
     ) -> Result<(StatusCode, HeaderMap, Bytes), String> {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(io)).await.map_err(|error| error.to_string())?;
+        let host = match &self.reach {
+            Reach::Tcp(authority) | Reach::Tls(authority, _) => authority.as_str(),
+            Reach::Unix(_) => "localhost",
+        };
         let mut request = Request::get(format!("{}{path_and_query}", self.prefix))
-            .header(HOST, self.authority.as_str())
+            .header(HOST, host)
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, concat!("mcp-tap/", env!("CARGO_PKG_VERSION")));
         if let Some(bearer) = &self.bearer {
@@ -241,6 +241,34 @@ impl Answer {
             body: Bytes::copy_from_slice(body.as_bytes()),
         }
     }
+}
+
+/// A URL as it is shown, how it is dialled, and its path without a slash at the end.
+fn reach(url: &str) -> Result<(String, Reach, String), Problem> {
+    let usage = |why: &str| Problem::Usage(format!("`{}` {why}", quoted(url)));
+    let uri: Uri = url.parse().map_err(|_| usage("is not a URL: write http://HOST:PORT"))?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(usage("is not a whole URL: write http://HOST:PORT"));
+    };
+    if authority.as_str().contains('@') {
+        return Err(Problem::Usage("a URL must not hold a password: give --bearer-token-file".to_owned()));
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return Err(usage("has a query or a fragment: give the beginning of the address only"));
+    }
+    let reach = match scheme {
+        "http" => Reach::Tcp(authority.clone()),
+        "https" => Reach::Tls(authority.clone(), Box::new(connector(authority.host())?)),
+        _ => return Err(usage("is neither http nor https")),
+    };
+    let prefix = uri.path().trim_end_matches('/').to_owned();
+    Ok((format!("{scheme}://{authority}{prefix}"), reach, prefix))
+}
+
+async fn dial(authority: &Authority, default_port: u16) -> Result<TcpStream, String> {
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let port = authority.port_u16().unwrap_or(default_port);
+    TcpStream::connect((host, port)).await.map_err(|error| error.to_string())
 }
 
 /// Reads a body up to [`LONGEST`].

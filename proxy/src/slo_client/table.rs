@@ -111,7 +111,8 @@ fn row(shape: &Shape, objective: &ObjectiveReport) -> Row {
     ]
 }
 
-const fn state(state: State) -> &'static str {
+/// The word for a state.
+pub(crate) const fn state(state: State) -> &'static str {
     match state {
         State::Ok => "ok",
         State::Burning => "burning",
@@ -121,7 +122,8 @@ const fn state(state: State) -> &'static str {
     }
 }
 
-const fn colour(state: State) -> &'static str {
+/// The colour of a state on terminals.
+pub(crate) const fn colour(state: State) -> &'static str {
     match state {
         State::Ok => "\x1b[32m",
         State::Burning => "\x1b[33m",
@@ -162,8 +164,8 @@ fn length(seconds: f64) -> String {
     duration::text(Duration::from_millis((seconds * 1000.0).round() as u64))
 }
 
-/// A time to come, in its two greatest units: `2d 2h`; under a second `<1s`, beyond a century `>100y`.
-fn until(seconds: f64) -> String {
+/// A time to come, or one that went by, in its two greatest units: `2d 2h`; under a second `<1s`, beyond a century `>100y`.
+pub(crate) fn until(seconds: f64) -> String {
     const YEAR: u64 = 365 * 86_400;
     if seconds < 1.0 {
         return "<1s".to_owned();
@@ -187,7 +189,7 @@ fn until(seconds: f64) -> String {
 }
 
 /// A part in percent. What is not nothing is not shown as nothing, and what is not all not as all.
-fn left(part: f64) -> String {
+pub(crate) fn left(part: f64) -> String {
     let percent = part * 100.0;
     let text = match percent {
         _ if percent > 0.0 && percent < 0.1 => "<0.1".to_owned(),
@@ -205,7 +207,7 @@ fn trimmed(text: String) -> String {
 }
 
 /// Names come from others: nothing in them moves the cursor or turns the line around.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let turns = |letter| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     text.chars().map(|letter| if letter.is_control() || turns(letter) { '?' } else { letter }).collect()
 }
@@ -247,7 +249,8 @@ fn line(row: &Row, widths: &[usize; COLUMNS], state: Option<State>) -> String {
     cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
 }
 
-fn cut(cell: &str, width: usize) -> String {
+/// At most so many characters.
+pub(crate) fn cut(cell: &str, width: usize) -> String {
     if cell.chars().count() <= width {
         return cell.to_owned();
     }

@@ -282,6 +282,9 @@ fn addresses_are_checked_before_anything_is_sent() {
         "nonsense here",
         "http://127.0.0.1:9464/base/",
         "http://[::1]:9464",
+        "unix:/run/mcp-tap/7.sock",
+        "unix:tap.sock",
+        "unix:",
     ]
     .into_iter()
     .map(|url| match http::Client::new(url, "") {

@@ -55,6 +55,7 @@ mod rolling;
 mod server_info;
 mod server_view;
 mod sli;
+mod summary;
 mod tokens;
 pub mod traces;
 mod usage;
@@ -76,6 +77,7 @@ pub use labels::{ClientIdMode, OTHER};
 pub use operations::{OperationView, RECENT};
 pub use registry::{Cell, Registry};
 pub use rolling::RollingSummary;
+pub use summary::{LatencyView, SummaryView, WorstView};
 pub use values::FloatCell;
 pub use views::{CatalogueView, ChangeView, ToolView};
 

@@ -85,19 +85,9 @@ impl RollingSummary {
     /// The values of [`QUANTILES`] at `now`; `None` when nothing was recorded in the last 5 minutes.
     #[must_use]
     pub fn quantiles(&self, now: Instant) -> Option<[f64; QUANTILES.len()]> {
-        let (oldest, newest) = (self.oldest(now), self.number(now));
-        let mut merged = vec![0_u64; COUNTERS];
-        for slot in &self.windows {
-            if let Some(window) = slot.load().as_deref()
-                && (oldest..=newest).contains(&window.number)
-            {
-                for (total, counter) in merged.iter_mut().zip(&window.counters) {
-                    *total += u64::from(counter.load(Ordering::Relaxed));
-                }
-            }
-        }
-        let total: u64 = merged.iter().sum();
-        (total > 0).then(|| QUANTILES.map(|quantile| nearest_rank(&merged, total, quantile)))
+        let mut merged = Merged::default();
+        merged.add(self, now);
+        merged.quantiles()
     }
 
     /// Sum of all values since the start.
@@ -118,6 +108,39 @@ impl RollingSummary {
 
     fn oldest(&self, now: Instant) -> u64 {
         (self.number(now) + 1).saturating_sub(WINDOWS as u64)
+    }
+}
+
+/// What some summaries recorded in the last 5 minutes.
+#[derive(Debug)]
+pub(super) struct Merged(Vec<u64>);
+
+impl Default for Merged {
+    fn default() -> Self {
+        Self(vec![0; COUNTERS])
+    }
+}
+
+impl Merged {
+    /// Adds those of one more.
+    pub(super) fn add(&mut self, summary: &RollingSummary, now: Instant) {
+        let (oldest, newest) = (summary.oldest(now), summary.number(now));
+        for slot in &summary.windows {
+            if let Some(window) = slot.load().as_deref()
+                && (oldest..=newest).contains(&window.number)
+            {
+                for (total, counter) in self.0.iter_mut().zip(&window.counters) {
+                    *total += u64::from(counter.load(Ordering::Relaxed));
+                }
+            }
+        }
+    }
+
+    /// The values of [`QUANTILES`]; `None` when there is nothing.
+    #[must_use]
+    pub(super) fn quantiles(&self) -> Option<[f64; QUANTILES.len()]> {
+        let total: u64 = self.0.iter().sum();
+        (total > 0).then(|| QUANTILES.map(|quantile| nearest_rank(&self.0, total, quantile)))
     }
 }
 

@@ -115,6 +115,21 @@ impl Process {
         self.signal("-HUP");
     }
 
+    /// Ends it as nobody can prevent, without asking for its status.
+    pub(crate) fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Lets it stand still.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Its id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn signal(&self, signal: &str) {
         let asked = Command::new("kill").args([signal, "--", &self.child.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "{} is not there any more", self.name);

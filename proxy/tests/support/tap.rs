@@ -17,6 +17,9 @@ const STOP: Duration = Duration::from_secs(10);
 /// The executable of this package.
 pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_mcp-tap");
 
+/// Where proxies with an admin port are listed.
+pub(crate) const RUNTIME_DIR: &str = "MCP_TAP_RUNTIME_DIR";
+
 /// A running proxy.
 pub(crate) struct Tap {
     /// Where it takes traffic.
@@ -96,6 +99,10 @@ pub(crate) fn through_proxy_with(upstream: &str, flags: &[&str]) -> Tap {
 
 /// The same, by a command to which the arguments of the proxy are added.
 pub(crate) fn through_proxy_by(command: &mut Command, upstream: &str, flags: &[&str]) -> Tap {
+    // Not among the processes of whoever runs the tests.
+    if !command.get_envs().any(|(name, _)| name == RUNTIME_DIR) {
+        command.env(RUNTIME_DIR, concat!(env!("CARGO_TARGET_TMPDIR"), "/running"));
+    }
     let process = Process::start(
         "mcp-tap",
         command

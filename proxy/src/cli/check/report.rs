@@ -32,6 +32,8 @@ struct Run {
     upstream: String,
     listen: String,
     admin: String,
+    /// Where it is listed for `mcp-tap ps`.
+    runtime_dir: String,
     workers: usize,
     drain_time: String,
     traces: Option<String>,
@@ -158,6 +160,7 @@ impl Run {
             upstream,
             listen: http.server.listen.to_string(),
             admin: config.admin.to_string(),
+            runtime_dir: config.running.first().display().to_string(),
             workers: http.server.workers,
             drain_time: short(http.server.drain),
             traces: config.traces.as_ref().map(collector),
@@ -257,6 +260,7 @@ impl fmt::Display for Report {
             writeln!(f, "\nServer {} at {}", run.name, run.upstream)?;
             writeln!(f, "  clients connect to  {}", run.listen)?;
             writeln!(f, "  admin address       {}", run.admin)?;
+            writeln!(f, "  listed in           {}", run.runtime_dir)?;
             writeln!(f, "  workers             {}", run.workers)?;
             writeln!(f, "  drain time          {}", run.drain_time)?;
             writeln!(f, "  traces              {}", run.traces.as_deref().unwrap_or("none"))?;

@@ -10,7 +10,8 @@ use crate::config::keys;
 fn report(text: &str, upstream: Option<&str>) -> Report {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
-    let flags = [(&keys::UPSTREAM, upstream), (&keys::WORKERS, Some("2"))];
+    let runtime_dir = (&keys::RUNTIME_DIR, Some("/run/user/1000/mcp-tap"));
+    let flags = [(&keys::UPSTREAM, upstream), (&keys::WORKERS, Some("2")), runtime_dir];
     let flags = flags.into_iter().filter_map(|(key, text)| {
         let key = *keys::ALL.iter().find(|known| known.name == key.name)?;
         Some((key, text?.to_owned()))

@@ -68,6 +68,20 @@ pub enum UpstreamAddress {
     Unix(PathBuf),
 }
 
+impl UpstreamAddress {
+    /// Host and port, or the path, without the scheme: as the constant label shows it.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        match self {
+            Self::Tcp { host, port } | Self::Tls { host, port } if host.contains(':') => {
+                format!("[{host}]:{port}")
+            }
+            Self::Tcp { host, port } | Self::Tls { host, port } => format!("{host}:{port}"),
+            Self::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
 /// Which HTTP the server is spoken to in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamProtocol {

@@ -16,7 +16,7 @@ mod outcome;
 mod spend;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use metrics::Counter;
@@ -81,6 +81,11 @@ pub(super) fn new(metrics: &Metrics, start: Instant, wall: SystemTime) -> (Sli, 
 }
 
 impl Sli {
+    /// How long there has been telemetry.
+    pub(super) fn uptime(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
+    }
+
     /// An instant as the engine takes it.
     pub(super) fn time(&self, at: Instant) -> Time {
         let passed = at.saturating_duration_since(self.start).as_millis();

@@ -7,6 +7,7 @@ mod ledger;
 mod recording;
 mod service_levels;
 mod spending;
+mod summary;
 mod traced;
 
 use std::collections::BTreeMap;
