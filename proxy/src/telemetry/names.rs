@@ -2,6 +2,9 @@
 //!
 //! Names follow Prometheus: base unit plural, counters end in `_total`. Every series also carries the constant label
 //! `mcp_server`. The unit of a metric is the end of its name ([`Metric::unit`]).
+//!
+//! Help texts of `process_*` are those of Prometheus' own client libraries, to the letter: node_exporter shows such series of
+//! its own beside those of a file of ours, and refuses a family with two texts.
 
 /// What a metric is, and how it is kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -337,17 +340,17 @@ metrics! {
     BuildInfo = "mcp_proxy_build_info", Kind::Gauge,
         "The version of this proxy; always 1.";
     ProcessCpu = "process_cpu_seconds_total", Kind::FloatCounter,
-        "Total user and system CPU time of this process in seconds.";
+        "Total user and system CPU time spent in seconds.";
     ProcessResident = "process_resident_memory_bytes", Kind::Gauge,
-        "Resident memory of this process in bytes.";
+        "Resident memory size in bytes.";
     ProcessVirtual = "process_virtual_memory_bytes", Kind::Gauge,
-        "Virtual memory of this process in bytes.";
+        "Virtual memory size in bytes.";
     ProcessOpenFds = "process_open_fds", Kind::Gauge,
-        "Open file descriptors of this process.";
+        "Number of open file descriptors.";
     ProcessMaxFds = "process_max_fds", Kind::Gauge,
-        "Most file descriptors that this process may open.";
+        "Maximum number of open file descriptors.";
     ProcessStart = "process_start_time_seconds", Kind::Gauge,
-        "Start time of this process in seconds since the Unix epoch.";
+        "Start time of the process since unix epoch in seconds.";
 }
 
 impl Metric {
@@ -409,6 +412,20 @@ mod tests {
     fn the_place_of_a_metric_is_its_value() {
         for (place, metric) in Metric::ALL.iter().enumerate() {
             assert_eq!(*metric as usize, place);
+        }
+    }
+
+    #[test]
+    fn what_every_process_has_is_told_in_the_words_that_every_process_uses() {
+        for (metric, help) in [
+            (Metric::ProcessCpu, "Total user and system CPU time spent in seconds."),
+            (Metric::ProcessResident, "Resident memory size in bytes."),
+            (Metric::ProcessVirtual, "Virtual memory size in bytes."),
+            (Metric::ProcessOpenFds, "Number of open file descriptors."),
+            (Metric::ProcessMaxFds, "Maximum number of open file descriptors."),
+            (Metric::ProcessStart, "Start time of the process since unix epoch in seconds."),
+        ] {
+            assert_eq!(metric.help(), help);
         }
     }
 
