@@ -23,7 +23,7 @@ use crate::telemetry::{self, Complexity};
 pub(super) fn resolve(
     raw: &RawConfig,
     slo: SloConfig,
-    environment: Environment,
+    mut environment: Environment,
     problems: Problems,
     with_upstream: bool,
 ) -> Result<Option<Config>, Problems> {
@@ -46,7 +46,9 @@ pub(super) fn resolve(
     };
     let telemetry = reader.telemetry(upstream.as_ref(), &slo);
     let state = reader.state();
-    let traces = reader.traces(environment, upstream.as_ref(), &telemetry);
+    reader.collector(&mut environment);
+    let traces = reader.traces(&environment, upstream.as_ref(), &telemetry);
+    let outlets = reader.outlets(&environment, &telemetry);
     if !reader.problems.is_empty() {
         return Err(reader.problems);
     }
@@ -58,6 +60,7 @@ pub(super) fn resolve(
         telemetry,
         slo,
         traces: traces.filter(|_| inspects),
+        outlets,
         state,
         admin,
         log,
@@ -178,7 +181,7 @@ impl Reader<'_> {
     }
 
     fn state(&mut self) -> Option<StateSettings> {
-        let interval = self.read(&keys::STATE_INTERVAL, value::state_interval);
+        let interval = self.read(&keys::STATE_INTERVAL, value::interval);
         let dir = self.optional(&keys::STATE_DIR, value::directory)?;
         Some(StateSettings { dir, interval })
     }

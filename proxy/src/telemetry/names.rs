@@ -337,6 +337,10 @@ metrics! {
         "Whether the configuration file, as it was read last, is in effect: 1 or 0; absent without a file.";
     StateSaves = "mcp_proxy_state_saves_total", Kind::Counter,
         "Attempts to save the state of error budgets, by result (success, failure).";
+    MetricsExports = "mcp_proxy_metrics_exports_total", Kind::Counter,
+        "Attempts to send all metrics to a collector, each with its retries, by result (success, partial where the collector refused some, failure).";
+    MetricsFileWrites = "mcp_proxy_metrics_file_writes_total", Kind::Counter,
+        "Attempts to write all metrics to the file that is configured, by result (success, failure).";
     BuildInfo = "mcp_proxy_build_info", Kind::Gauge,
         "The version of this proxy; always 1.";
     ProcessCpu = "process_cpu_seconds_total", Kind::FloatCounter,
@@ -368,6 +372,16 @@ impl Metric {
                 self.name().strip_suffix("_total").unwrap_or_else(|| self.name())
             }
             _ => self.name(),
+        }
+    }
+
+    /// The unit as OpenTelemetry writes it (UCUM); empty where the name says none.
+    #[must_use]
+    pub fn ucum(self) -> &'static str {
+        match self.unit() {
+            Some("seconds") => "s",
+            Some("bytes") => "By",
+            _ => "",
         }
     }
 
@@ -434,6 +448,9 @@ mod tests {
         assert_eq!(Metric::DataProcessed.unit(), Some("bytes"));
         assert_eq!(Metric::ProcessCpu.unit(), Some("seconds"));
         assert_eq!(Metric::ToolRequests.unit(), None);
+        for metric in Metric::ALL {
+            assert_eq!(metric.unit().is_some(), !metric.ucum().is_empty(), "{}", metric.name());
+        }
         assert_eq!(Metric::ToolRequests.family(), "mcp_tool_requests");
     }
 }
