@@ -21,7 +21,8 @@
 //!   exchange/   Message + time ─► Event     pure state: pairs requests with answers, chooses ids of spans
 //!                                ▼
 //!   telemetry/recorder                      the one consumer of Event
-//!      ├─► metrics ─► export/prometheus ──► admin GET /metrics
+//!      ├─► metrics ─► export/prometheus ──► admin GET /metrics, a file
+//!      │          └─► export/otlp ─────────► collector
 //!      ├─► traces: kept ones ─► export/otlp ──► collector
 //!      ├─► quality: answers ─► judged off the path ─┐
 //!      └─► sli: verdicts ─► counters ◄──────────────┘
@@ -64,7 +65,8 @@
 //! signals, the watch on the configuration file and the once-a-second upkeep, so that a scrape delays no request of
 //! another core. The thread `quality` judges answers of tools: requests queue them, and never wait for room. Where there
 //! are traces, the thread `traces` builds and exports spans: requests decide and queue. Where there is a `state_dir`, the
-//! thread `state` reads and writes the file of error budgets, so that a slow disk delays nothing.
+//! thread `state` reads and writes the file of error budgets, so that a slow disk delays nothing; for the same reason the
+//! thread `metrics-file` writes the file of metrics where there is one, and the thread `metrics` sends them to a collector.
 //!
 //! # Invariants
 //!

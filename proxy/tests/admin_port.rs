@@ -34,9 +34,9 @@ impl Admin {
             about: About { name: "s".to_owned(), kind: Kind::Http, serves: "127.0.0.1:3001".to_owned() },
             telemetry: Telemetry::new(settings, mcp_tap::clock::now()),
             readiness: readiness.clone(),
-            drain: Arc::new(move || {
+            drain: Some(Arc::new(move || {
                 counted.fetch_add(1, Ordering::SeqCst);
-            }),
+            })),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };

@@ -217,7 +217,7 @@ const BORDERS: &[Border] = &[
     Border {
         place: "",
         except: &["telemetry/export/otlp"],
-        forbidden: &["opentelemetry_otlp", "opentelemetry_http", "tonic"],
+        forbidden: &["opentelemetry_otlp", "opentelemetry_http", "opentelemetry_proto", "prost", "tonic"],
         why: "one place knows collectors",
     },
     Border {
@@ -262,6 +262,12 @@ const BORDERS: &[Border] = &[
         except: &["telemetry/export/otlp/client.rs"],
         forbidden: &["hyper", "tower"],
         why: "telemetry knows no transport of traffic",
+    },
+    Border {
+        place: "telemetry/export/otlp/metrics",
+        except: &["telemetry/export/otlp/metrics/mod.rs", "telemetry/export/otlp/metrics/link.rs"],
+        forbidden: &["crate::clock", "tokio", "http", "tonic", "std::net", "std::fs", "std::io"],
+        why: "a snapshot is made of series and a moment, however it is sent",
     },
     Border {
         place: "telemetry/traces",

@@ -222,7 +222,7 @@ fn prometheus_own_parser_reads_the_exemplars() {
 fn every_family_of_the_list_is_in_the_scrape() {
     let start = mcp_tap::clock::now();
     let (_, text) = after_every_event(start).render(None, start);
-    // What is not an event: judged answers, and what the program does with files.
+    // What is not an event: judged answers, and what the program does with files and collectors.
     let elsewhere = [
         Metric::SliQuality,
         Metric::QualityFindings,
@@ -230,6 +230,8 @@ fn every_family_of_the_list_is_in_the_scrape() {
         Metric::ConfigReloads,
         Metric::ConfigTaken,
         Metric::StateSaves,
+        Metric::MetricsExports,
+        Metric::MetricsFileWrites,
     ];
     for metric in Metric::ALL.iter().filter(|metric| !elsewhere.contains(metric)) {
         let head = format!("# TYPE {} ", metric.name());

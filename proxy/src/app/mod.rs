@@ -3,6 +3,7 @@
 mod admin;
 mod descriptors;
 mod log;
+mod outlets;
 mod quality;
 mod reload;
 mod state;
@@ -131,6 +132,8 @@ enum RunError {
     Tls(std::io::Error),
     #[error("cannot export traces: {0}")]
     Traces(ExportError),
+    #[error("cannot send metrics: {0}")]
+    Metrics(ExportError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
@@ -212,7 +215,7 @@ impl App {
     }
 
     /// Serves until the drain is over. Traffic has threads of its own; the admin port, the signals and the upkeep
-    /// share one more, so that none of them delays a request, and traces have one.
+    /// share one more, so that none of them delays a request; traces have one, and so has each outlet of metrics.
     fn run(self, core: Core, file: Option<ReadFile>) -> Result<(), RunError> {
         let traffic = self.server.local_addr();
         let admin = self.admin.address();
@@ -235,6 +238,7 @@ impl App {
             return join(control);
         }
         let traces = self.traces.map(Traces::start).transpose()?;
+        let outlets = outlets::start(&self.config.outlets, &self.telemetry)?;
         let quality = quality::start(self.telemetry.clone())?;
         // Before traffic, so that the first report already has the counts of before.
         let server = &self.config.telemetry.server_name;
@@ -271,6 +275,8 @@ impl App {
         if let Some(traces) = traces {
             traces.stop(self.drain_start.flush(drain_time, clock::now()));
         }
+        // The last ones: what became of the last spans is in them.
+        outlets.stop(self.drain_start.flush(drain_time, clock::now()));
         // A dropped sender stops the control thread just as well.
         drop(stop);
         join(control)?;

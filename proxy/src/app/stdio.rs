@@ -22,7 +22,9 @@ use crate::telemetry::Telemetry;
 use super::admin::AdminPort;
 use super::reload::Reload;
 use super::traces::Traces;
-use super::{Core, RunError, captures, complain, exchange_settings, propagates, quality, state, telemetry};
+use super::{
+    Core, RunError, captures, complain, exchange_settings, outlets, propagates, quality, state, telemetry,
+};
 
 /// How long the last spans and metrics may take: the official clients send SIGTERM to who is not gone 2 s after its input
 /// was closed.
@@ -87,6 +89,7 @@ struct Beside {
     traces: Option<super::traces::Running>,
     quality: Option<quality::Running>,
     state: Option<state::Running>,
+    outlets: Option<outlets::Running>,
 }
 
 impl Tap {
@@ -110,6 +113,7 @@ impl Tap {
             traces: or_warn(traces).flatten(),
             quality: or_warn(quality::start(self.telemetry.clone())),
             state: or_warn(state.transpose().map_err(RunError::Thread)).flatten(),
+            outlets: or_warn(outlets::start(&config.outlets, &self.telemetry)),
         }
     }
 
@@ -157,12 +161,14 @@ impl Tap {
         self.watched.pipe.end(exit.end(), now);
         self.exchange.close(now);
         self.telemetry.upkeep(clock::now());
-        let Beside { traces, quality, state } = beside;
+        let Beside { traces, quality, state, outlets } = beside;
         quality.into_iter().for_each(quality::Running::stop);
         state.into_iter().for_each(state::Running::stop);
-        if let Some(traces) = traces {
-            traces.stop(FLUSH);
-        }
+        // At the same time: of a collector that hangs both would take all of theirs.
+        std::thread::scope(|scope| {
+            scope.spawn(|| traces.into_iter().for_each(|traces| traces.stop(FLUSH)));
+            outlets.into_iter().for_each(|outlets| outlets.stop(FLUSH));
+        });
         debug!("the server ended");
     }
 }

@@ -18,10 +18,11 @@ const LONG_ABOUT: &str = "Stand in front of an MCP server that speaks HTTP.\n\n\
 const AFTER: &str = "Every setting can also be given as a variable MCP_TAP_<NAME> (for example \
     MCP_TAP_RESPONSE_TIMEOUT=30s) or as a key of the YAML file (response_timeout: 30s). A flag goes before a \
     variable, a variable before the file.\n\n\
-    Traces also obey the standard variables of OpenTelemetry, below all of these: OTEL_SDK_DISABLED, \
-    OTEL_TRACES_EXPORTER (otlp, none), OTEL_EXPORTER_OTLP_ENDPOINT, _PROTOCOL, _HEADERS, _TIMEOUT, _COMPRESSION, \
-    _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY and _INSECURE (each also as OTEL_EXPORTER_OTLP_TRACES_..., which goes \
-    first), OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, \
+    Traces, and metrics to a collector, also obey the standard variables of OpenTelemetry, below all of these: \
+    OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER (otlp, none), OTEL_EXPORTER_OTLP_ENDPOINT, \
+    _PROTOCOL, _HEADERS, _TIMEOUT, _COMPRESSION, _CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY and _INSECURE (each also \
+    as OTEL_EXPORTER_OTLP_TRACES_... and OTEL_EXPORTER_OTLP_METRICS_..., which go first), \
+    OTEL_METRIC_EXPORT_INTERVAL and OTEL_METRIC_EXPORT_TIMEOUT, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, \
     OTEL_PROPAGATORS (tracecontext), OTEL_BSP_SCHEDULE_DELAY, _MAX_QUEUE_SIZE, _MAX_EXPORT_BATCH_SIZE and \
     _EXPORT_TIMEOUT, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, _ATTRIBUTE_VALUE_LENGTH_LIMIT, _EVENT_COUNT_LIMIT and \
     _LINK_COUNT_LIMIT, OTEL_ATTRIBUTE_COUNT_LIMIT and _VALUE_LENGTH_LIMIT. Values that make no sense are named at start \
@@ -61,8 +62,11 @@ fn argument(key: &Key, serving: Serving) -> Arg {
         help.push(']');
     }
     let arg = Arg::new(key.name).long(key.flag()).value_name(key.value).help(help).allow_hyphen_values(true);
-    if keys::TRACES.iter().any(|of_traces| of_traces.name == key.name) {
+    let is_one_of = |keys: &[&Key]| keys.iter().any(|one| one.name == key.name);
+    if is_one_of(keys::TRACES) {
         arg.help_heading("Traces")
+    } else if is_one_of(keys::METRICS) {
+        arg.help_heading("Metrics beside the admin port")
     } else {
         arg
     }

@@ -154,10 +154,22 @@ keys! {
         "Tools whose complexity label is fixed to low, medium or high instead of judged by their arguments.";
     /// Collector.
     OTLP_ENDPOINT = "otlp_endpoint", "URL", "",
-        "Collector that gets traces, for example http://127.0.0.1:4318 (gRPC: usually port 4317); without one there are no traces.";
+        "Collector that gets traces, and metrics with otlp_metrics, for example http://127.0.0.1:4318 (gRPC: usually port 4317); without one there are no traces.";
     /// OTLP transport.
     OTLP_PROTOCOL = "otlp_protocol", "grpc|http/protobuf", "http/protobuf",
         "How the collector is spoken to.";
+    /// Metrics to the collector.
+    OTLP_METRICS = "otlp_metrics", "on|off", "off",
+        "Whether the collector gets the metrics of /metrics too, under the same names.";
+    /// How often.
+    OTLP_METRICS_INTERVAL = "otlp_metrics_interval", "DURATION", "60s",
+        "How often metrics go to the collector, beside the last time at the end.";
+    /// Metrics in a file.
+    METRICS_FILE = "metrics_file", "FILE", "",
+        "File that holds what /metrics says, for the textfile collector of node_exporter (which reads *.prom); it is replaced as a whole, and stays after the end.";
+    /// How often.
+    METRICS_FILE_INTERVAL = "metrics_file_interval", "DURATION", "15s",
+        "How often that file is written anew.";
     /// Trace context towards the server.
     PROPAGATE = "propagate", "off|header|full", "header",
         "Where the server is told of the trace: nowhere, in HTTP headers (of which a wrapped command has none), or also in _meta of each message, which is then the only change to a body.";
@@ -214,16 +226,26 @@ pub const TRACES: &[&Key] = &[
     &CAPTURE_LIMIT,
 ];
 
+/// Settings of what metrics go to beside the admin port.
+pub const METRICS: &[&Key] = &[&OTLP_METRICS, &OTLP_METRICS_INTERVAL, &METRICS_FILE, &METRICS_FILE_INTERVAL];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(keys: &[&Key]) -> Vec<&'static str> {
+        keys.iter().map(|key| key.name).collect()
+    }
+
     #[test]
-    fn settings_of_traces_are_listed() {
-        let about =
-            |name: &str| ["otlp", "propagate", "trace", "capture"].iter().any(|word| name.starts_with(word));
-        let named: Vec<_> = ALL.iter().map(|key| key.name).filter(|name| about(name)).collect();
-        assert_eq!(TRACES.iter().map(|key| key.name).collect::<Vec<_>>(), named);
+    fn settings_of_traces_and_metrics_are_listed() {
+        let metrics = |name: &&str| name.contains("metrics");
+        let traces = |name: &&str| {
+            let words = ["otlp", "propagate", "trace", "capture"];
+            words.iter().any(|word| name.starts_with(word)) && !metrics(name)
+        };
+        assert_eq!(names(TRACES), names(ALL).into_iter().filter(traces).collect::<Vec<_>>());
+        assert_eq!(names(METRICS), names(ALL).into_iter().filter(metrics).collect::<Vec<_>>());
     }
 
     #[test]

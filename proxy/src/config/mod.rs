@@ -3,6 +3,7 @@
 pub mod file;
 pub mod keys;
 mod near;
+mod outlets;
 pub mod problem;
 pub mod raw;
 mod resolve;
@@ -26,6 +27,7 @@ use problem::{Problem, Problems};
 use raw::RawConfig;
 use slo::{SloConfig, Warning};
 
+pub use outlets::{MetricsFile, OutletConfig};
 pub use traces::TraceConfig;
 
 /// Checked and resolved: no option is left to interpret.
@@ -41,6 +43,8 @@ pub struct Config {
     pub slo: SloConfig,
     /// What becomes of traces; `None`: there are none.
     pub traces: Option<TraceConfig>,
+    /// Where metrics go beside the admin port.
+    pub outlets: OutletConfig,
     /// Where counts of error budgets outlast the process; `None`: nowhere.
     pub state: Option<StateSettings>,
     /// Where the admin port listens.
@@ -207,6 +211,7 @@ fn read(
     let (environment, remarks) = Environment::read(|name| std::env::var(name).ok());
     let mut without_effect: Vec<_> = remarks.iter().map(ToString::to_string).collect();
     without_effect.extend(traces::without_effect(&raw, &environment));
+    without_effect.extend(outlets::without_effect(&raw, &environment));
     without_effect.extend(interval_without_effect(&raw));
     without_effect.extend(of_the_other_kind(&raw, purpose.serving()));
     let settings = resolve::resolve(&raw, slo.clone(), environment, problems, purpose)?;

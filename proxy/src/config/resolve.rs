@@ -27,7 +27,7 @@ use crate::telemetry::{self, Complexity};
 pub(super) fn resolve(
     raw: &RawConfig,
     slo: SloConfig,
-    environment: Environment,
+    mut environment: Environment,
     problems: Problems,
     purpose: &Purpose,
 ) -> Result<Option<(Front, Config)>, Problems> {
@@ -51,16 +51,19 @@ pub(super) fn resolve(
     };
     let telemetry = reader.telemetry(front.as_ref(), &slo);
     let state = reader.state();
+    reader.collector(&mut environment);
     let upstream = match &front {
         Some(Front::Http(http)) => Some(&http.upstream),
         _ => None,
     };
-    let traces = reader.traces(environment, upstream, &telemetry).filter(|_| inspects);
+    let traces = reader.traces(&environment, upstream, &telemetry).filter(|_| inspects);
+    let outlets = reader.outlets(&environment, &telemetry);
     if !reader.problems.is_empty() {
         return Err(reader.problems);
     }
     Ok(front.map(|front| {
-        let config = Config { inspects, inspect, telemetry, slo, traces, state, admin, running, log };
+        let config =
+            Config { inspects, inspect, telemetry, slo, traces, outlets, state, admin, running, log };
         (front, config)
     }))
 }
@@ -204,7 +207,7 @@ impl Reader<'_> {
     }
 
     fn state(&mut self) -> Option<StateSettings> {
-        let interval = self.read(&keys::STATE_INTERVAL, value::state_interval);
+        let interval = self.read(&keys::STATE_INTERVAL, value::interval);
         let dir = self.optional(&keys::STATE_DIR, value::directory)?;
         Some(StateSettings { dir, interval })
     }

@@ -3,6 +3,7 @@
 use http::Uri;
 
 use super::keys::{self, Key};
+use super::outlets;
 use super::problem::Problem;
 use super::raw::{RawConfig, RawValue, Source};
 use super::resolve::Reader;
@@ -32,7 +33,9 @@ pub(super) fn without_effect(raw: &RawConfig, environment: &Environment) -> Opti
     let endpoint = raw.get(&keys::OTLP_ENDPOINT);
     if environment.forbids_traces() {
         let forbids = if environment.disabled { "OTEL_SDK_DISABLED" } else { "OTEL_TRACES_EXPORTER" };
+        // It may be there for metrics.
         return endpoint
+            .filter(|_| !outlets::sends(raw, environment))
             .map(|(_, source)| format!("{source}: there are no traces, for {forbids} forbids them"));
     }
     if endpoint.is_some() || environment.wants_traces() {
@@ -46,28 +49,16 @@ impl Reader<'_> {
     /// Reads all of it, so that mistakes are told even while there are no traces.
     pub(super) fn traces(
         &mut self,
-        mut environment: Environment,
+        environment: &Environment,
         upstream: Option<&forward::Settings>,
         telemetry: &telemetry::Settings,
     ) -> Option<TraceConfig> {
-        if let Some(protocol) = self.optional(&keys::OTLP_PROTOCOL, protocol) {
-            environment.protocol = Some(protocol);
-        }
-        if let Some(endpoint) = self.endpoint() {
-            environment.endpoint = Endpoint::Base(endpoint);
-        }
-        let (ratio, sampling) = self.sampling(&environment);
-        let (propagate, trust) = self.context(&environment);
+        let (ratio, sampling) = self.sampling(environment);
+        let (propagate, trust) = self.context(environment);
         let capture = self.capture();
         if !environment.wants_traces() {
             return None;
         }
-        let identity = Identity {
-            name: telemetry.server_name.clone(),
-            version: telemetry.version.clone(),
-            environment: telemetry.environment.clone(),
-            region: telemetry.region.clone(),
-        };
         let context = trace::Settings {
             propagate,
             trust,
@@ -82,7 +73,21 @@ impl Reader<'_> {
             limits: environment.span_limits(),
             server: upstream.map(server).unwrap_or_default(),
         };
-        Some(TraceConfig { context, spans, export: environment.settings(&identity), ratio })
+        Some(TraceConfig { context, spans, export: environment.settings(&identity(telemetry)), ratio })
+    }
+
+    /// Puts what is said about the collector above the variables of OpenTelemetry, for all signals.
+    pub(super) fn collector(&mut self, environment: &mut Environment) {
+        let protocol = self.optional(&keys::OTLP_PROTOCOL, protocol);
+        let endpoint = self.endpoint();
+        for sending in [&mut environment.traces, &mut environment.metrics] {
+            if let Some(protocol) = protocol {
+                sending.protocol = Some(protocol);
+            }
+            if let Some(endpoint) = &endpoint {
+                sending.endpoint = Endpoint::Base(endpoint.clone());
+            }
+        }
     }
 
     /// The collector's URL. A wrong one is not repeated where it may hold a password.
@@ -184,6 +189,16 @@ impl Reader<'_> {
             }
         };
         keys.into_iter().filter(|key| !key.is_empty()).collect()
+    }
+}
+
+/// What is said about this process with all that is sent.
+pub(super) fn identity(telemetry: &telemetry::Settings) -> Identity {
+    Identity {
+        name: telemetry.server_name.clone(),
+        version: telemetry.version.clone(),
+        environment: telemetry.environment.clone(),
+        region: telemetry.region.clone(),
     }
 }
 

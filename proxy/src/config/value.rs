@@ -78,8 +78,8 @@ pub(super) fn runtime_dir(text: &str) -> Result<PathBuf, Expected> {
     }
 }
 
-/// How often the state is saved. Each time is a file that is written through to the disk.
-pub(super) fn state_interval(text: &str) -> Result<Duration, Expected> {
+/// How often something is written or sent that is not for nothing.
+pub(super) fn interval(text: &str) -> Result<Duration, Expected> {
     const EXPECTED: Expected = "a duration of 100ms or more; write a number and its unit, for example 10s";
     duration(text).ok().filter(|interval| *interval >= Duration::from_millis(100)).ok_or(EXPECTED)
 }

@@ -1,8 +1,8 @@
 //! What is recorded when: the one consumer of [`Event`](crate::exchange::event::Event)s, and what is shown of them.
 //!
 //! ```text
-//!   Event ─► recorder ─► metrics ─► registry ─► export/prometheus ─► GET /metrics
-//!               │           (handles per label set)
+//!   Event ─► recorder ─► metrics ─► registry ─► export/prometheus ─► GET /metrics, file of metrics
+//!               │           (handles per label set)        └─► export/otlp/metrics ─► collector
 //!               ├─► sli: verdicts ─► counters of objectives ─► slo::Engine ─► GET /slo, gauges, state file
 //!               ├─► quality: queue ─► judged on a thread of its own ─► counters of objectives, findings, scores
 //!               ├─► operations: ring of the last operations ───────► GET /operations
@@ -226,13 +226,23 @@ impl Telemetry {
     /// All metrics in the format that an `Accept` header asks for, with its content type.
     #[must_use]
     pub fn render(&self, accept: Option<&str>, now: Instant) -> (&'static str, String) {
-        self.0.show_sli(&mut self.desk(now).books, now);
-        self.0.quality.show(&self.0.metrics, now);
-        process::refresh(self.0.metrics.registry());
+        self.refresh(now);
         let format = export::accept::negotiate(accept);
         let server = &self.0.metrics.settings().server_name;
         let body = export::prometheus::render(self.0.metrics.registry(), server, format, now);
         (format.content_type(), body)
+    }
+
+    /// Brings the series up to date that are made when somebody looks.
+    pub(in crate::telemetry) fn refresh(&self, now: Instant) {
+        self.0.show_sli(&mut self.desk(now).books, now);
+        self.0.quality.show(&self.0.metrics, now);
+        process::refresh(self.0.metrics.registry());
+    }
+
+    /// The settings.
+    pub(in crate::telemetry) fn settings(&self) -> &Settings {
+        self.0.metrics.settings()
     }
 
     /// The series, for tests and for parts that record metrics of their own.

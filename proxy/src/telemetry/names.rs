@@ -2,6 +2,9 @@
 //!
 //! Names follow Prometheus: base unit plural, counters end in `_total`. Every series also carries the constant label
 //! `mcp_server`. The unit of a metric is the end of its name ([`Metric::unit`]).
+//!
+//! Help texts of `process_*` are those of Prometheus' own client libraries, to the letter: node_exporter shows such series of
+//! its own beside those of a file of ours, and refuses a family with two texts.
 
 /// What a metric is, and how it is kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -342,20 +345,24 @@ metrics! {
         "Whether the configuration file, as it was read last, is in effect: 1 or 0; absent without a file.";
     StateSaves = "mcp_proxy_state_saves_total", Kind::Counter,
         "Attempts to save the state of error budgets, by result (success, failure).";
+    MetricsExports = "mcp_proxy_metrics_exports_total", Kind::Counter,
+        "Attempts to send all metrics to a collector, each with its retries, by result (success, partial where the collector refused some, failure).";
+    MetricsFileWrites = "mcp_proxy_metrics_file_writes_total", Kind::Counter,
+        "Attempts to write all metrics to the file that is configured, by result (success, failure).";
     BuildInfo = "mcp_proxy_build_info", Kind::Gauge,
         "The version of this proxy; always 1.";
     ProcessCpu = "process_cpu_seconds_total", Kind::FloatCounter,
-        "Total user and system CPU time of this process in seconds.";
+        "Total user and system CPU time spent in seconds.";
     ProcessResident = "process_resident_memory_bytes", Kind::Gauge,
-        "Resident memory of this process in bytes.";
+        "Resident memory size in bytes.";
     ProcessVirtual = "process_virtual_memory_bytes", Kind::Gauge,
-        "Virtual memory of this process in bytes.";
+        "Virtual memory size in bytes.";
     ProcessOpenFds = "process_open_fds", Kind::Gauge,
-        "Open file descriptors of this process.";
+        "Number of open file descriptors.";
     ProcessMaxFds = "process_max_fds", Kind::Gauge,
-        "Most file descriptors that this process may open.";
+        "Maximum number of open file descriptors.";
     ProcessStart = "process_start_time_seconds", Kind::Gauge,
-        "Start time of this process in seconds since the Unix epoch.";
+        "Start time of the process since unix epoch in seconds.";
 }
 
 impl Metric {
@@ -373,6 +380,16 @@ impl Metric {
                 self.name().strip_suffix("_total").unwrap_or_else(|| self.name())
             }
             _ => self.name(),
+        }
+    }
+
+    /// The unit as OpenTelemetry writes it (UCUM); empty where the name says none.
+    #[must_use]
+    pub fn ucum(self) -> &'static str {
+        match self.unit() {
+            Some("seconds") => "s",
+            Some("bytes") => "By",
+            _ => "",
         }
     }
 
@@ -421,10 +438,27 @@ mod tests {
     }
 
     #[test]
+    fn what_every_process_has_is_told_in_the_words_that_every_process_uses() {
+        for (metric, help) in [
+            (Metric::ProcessCpu, "Total user and system CPU time spent in seconds."),
+            (Metric::ProcessResident, "Resident memory size in bytes."),
+            (Metric::ProcessVirtual, "Virtual memory size in bytes."),
+            (Metric::ProcessOpenFds, "Number of open file descriptors."),
+            (Metric::ProcessMaxFds, "Maximum number of open file descriptors."),
+            (Metric::ProcessStart, "Start time of the process since unix epoch in seconds."),
+        ] {
+            assert_eq!(metric.help(), help);
+        }
+    }
+
+    #[test]
     fn units_come_from_names() {
         assert_eq!(Metric::DataProcessed.unit(), Some("bytes"));
         assert_eq!(Metric::ProcessCpu.unit(), Some("seconds"));
         assert_eq!(Metric::ToolRequests.unit(), None);
+        for metric in Metric::ALL {
+            assert_eq!(metric.unit().is_some(), !metric.ucum().is_empty(), "{}", metric.name());
+        }
         assert_eq!(Metric::ToolRequests.family(), "mcp_tool_requests");
     }
 }

@@ -57,6 +57,12 @@ impl Registry {
         Self { start, sli_bounds, families: Metric::ALL.iter().map(|_| Series::default()).collect() }
     }
 
+    /// The moment from which all is counted.
+    #[must_use]
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
     /// The counter of this label set.
     pub fn counter(&self, metric: Metric, labels: &[(&str, &str)]) -> Counter {
         self.register_counter(&key(metric, labels), &METADATA)
@@ -254,6 +260,30 @@ pub(super) fn write_label(text: &mut String, name: &str, value: &str) {
     text.push('"');
 }
 
+/// Names and values of a label text as [`Registry::visit`] gives it: the reverse of what is written there.
+pub(super) fn read_labels(text: &str) -> Vec<(&str, String)> {
+    let mut labels = Vec::new();
+    let mut rest = text;
+    while let Some((name, quoted)) = rest.split_once("=\"") {
+        let mut value = String::new();
+        let mut characters = quoted.char_indices();
+        rest = loop {
+            match characters.next() {
+                Some((at, '"')) => break quoted[at + 1..].trim_start_matches(','),
+                Some((_, '\\')) => match characters.next() {
+                    Some((_, 'n')) => value.push('\n'),
+                    Some((_, escaped)) => value.push(escaped),
+                    None => break "",
+                },
+                Some((_, other)) => value.push(other),
+                None => break "",
+            }
+        };
+        labels.push((name, value));
+    }
+    labels
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +309,20 @@ mod tests {
             .collect();
         assert_eq!(texts.len(), 5);
         assert!(texts.contains(r#"x="a\\\\b""#) && texts.contains(r#"x="a\nb""#));
+    }
+
+    #[test]
+    fn labels_are_read_as_they_were_written() {
+        assert!(read_labels("").is_empty());
+        for value in
+            ["", "a\\b", "a\\\\", "\"", "a\nb", "a\\nb", ",", "\",b=\"", "{a=\"b\"} 1", "ünï↯", "\u{0}\r"]
+        {
+            let labels = [("a", "1"), ("x", value), ("y", "2")];
+            let text = label_text(labels.into_iter());
+            let read = read_labels(&text);
+            let read: Vec<_> = read.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(read, labels, "{text}");
+        }
     }
 
     #[test]

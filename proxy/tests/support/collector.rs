@@ -1,5 +1,5 @@
 //! An OTLP collector that does what it is told: HTTP/protobuf (any path, gzip too) and gRPC on one port, on the official
-//! messages. It keeps the spans it takes, and it can be every kind of bad collector.
+//! messages. It keeps the spans and metrics it takes, and it can be every kind of bad collector.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -14,6 +14,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mcp_tap::clock;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -34,7 +40,7 @@ use super::spans::{self, Span};
 /// What the collector does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// Keeps the spans and says so.
+    /// Keeps what comes and says so.
     Store,
     /// Says so, and keeps nothing.
     Lose,
@@ -50,9 +56,9 @@ pub(crate) enum Behaviour {
     Invalid,
     /// Answers 200 with bytes that are no message.
     Garbage,
-    /// Keeps all but so many spans of each request and tells how many it rejected.
+    /// Keeps all but so many spans of each request and tells how many it rejected; of metrics it says so only.
     Partial(usize),
-    /// Keeps the spans after a while.
+    /// Keeps what comes after a while.
     Slow(Duration),
 }
 
@@ -102,6 +108,7 @@ struct Store {
 #[derive(Default)]
 struct Kept {
     spans: Vec<Span>,
+    metrics: Vec<ExportMetricsServiceRequest>,
     arrivals: Vec<Arrival>,
     rejected: usize,
 }
@@ -141,6 +148,11 @@ impl Collector {
     /// What it has kept so far, in the order of arrival.
     pub(crate) fn spans(&self) -> Vec<Span> {
         self.store.kept.lock().unwrap().spans.clone()
+    }
+
+    /// The requests of metrics that it has kept so far, in the order of arrival.
+    pub(crate) fn metrics(&self) -> Vec<ExportMetricsServiceRequest> {
+        self.store.kept.lock().unwrap().metrics.clone()
     }
 
     /// The requests so far.
@@ -207,6 +219,25 @@ impl Store {
         ExportTraceServiceResponse {
             partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
                 rejected_spans: i64::try_from(rejected).expect("few"),
+                error_message: "no room".into(),
+            }),
+        }
+    }
+}
+
+impl Store {
+    /// Keeps the metrics; gives the answer.
+    fn take_metrics(
+        &self,
+        request: ExportMetricsServiceRequest,
+        reject: usize,
+    ) -> ExportMetricsServiceResponse {
+        let mut kept = self.kept.lock().unwrap();
+        kept.metrics.push(request);
+        self.changed.notify_all();
+        ExportMetricsServiceResponse {
+            partial_success: (reject > 0).then(|| ExportMetricsPartialSuccess {
+                rejected_data_points: i64::try_from(reject).expect("few"),
                 error_message: "no room".into(),
             }),
         }
@@ -302,6 +333,11 @@ async fn handle(
         (Behaviour::Garbage, false) => {
             answer(200, "application/x-protobuf", &[][..], b"\xff\xff\xff\xff<html>")
         }
+        (_, true) if of_metrics(&request) => MetricsServiceServer::new(Grpc { behaviour, store })
+            .accept_compressed(CompressionEncoding::Gzip)
+            .oneshot(request)
+            .await
+            .expect("it cannot fail"),
         (_, true) => TraceServiceServer::new(Grpc { behaviour, store })
             .accept_compressed(CompressionEncoding::Gzip)
             .oneshot(request)
@@ -309,6 +345,12 @@ async fn handle(
             .expect("it cannot fail"),
         (_, false) => http(request, behaviour, &store).await,
     })
+}
+
+/// Whether it is one of metrics and not of traces, over either protocol.
+fn of_metrics(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    path.ends_with("/v1/metrics") || path.contains(".MetricsService/")
 }
 
 fn arrival(request: &Request<Incoming>) -> Arrival {
@@ -327,6 +369,7 @@ fn arrival(request: &Request<Incoming>) -> Arrival {
 }
 
 async fn http(request: Request<Incoming>, behaviour: Behaviour, store: &Store) -> Response<Body> {
+    let metrics = of_metrics(&request);
     let protobuf = request.headers().get("content-type").is_some_and(|kind| kind == "application/x-protobuf");
     let gzip = request.headers().get("content-encoding").is_some_and(|coding| coding == "gzip");
     let Ok(body) = request.into_body().collect().await else { return answer(400, "text/plain", &[], b"cut") };
@@ -338,9 +381,12 @@ async fn http(request: Request<Incoming>, behaviour: Behaviour, store: &Store) -
         }
         bytes = plain;
     }
-    let Ok(message) = ExportTraceServiceRequest::decode(&bytes[..]) else {
-        return answer(400, "text/plain", &[], b"no ExportTraceServiceRequest");
+    let message = if metrics {
+        ExportMetricsServiceRequest::decode(&bytes[..]).map(Signal::Metrics)
+    } else {
+        ExportTraceServiceRequest::decode(&bytes[..]).map(Signal::Traces)
     };
+    let Ok(message) = message else { return answer(400, "text/plain", &[], b"no request of that path") };
     let reject = match behaviour {
         _ if !protobuf => return answer(415, "text/plain", &[], b"application/x-protobuf is wanted"),
         Behaviour::Busy(status, wait) => {
@@ -352,7 +398,16 @@ async fn http(request: Request<Incoming>, behaviour: Behaviour, store: &Store) -
         Behaviour::Partial(reject) => reject,
         _ => 0,
     };
-    answer(200, "application/x-protobuf", &[], &store.take(message, reject).encode_to_vec())
+    let taken = match message {
+        Signal::Traces(message) => store.take(message, reject).encode_to_vec(),
+        Signal::Metrics(message) => store.take_metrics(message, reject).encode_to_vec(),
+    };
+    answer(200, "application/x-protobuf", &[], &taken)
+}
+
+enum Signal {
+    Traces(ExportTraceServiceRequest),
+    Metrics(ExportMetricsServiceRequest),
 }
 
 fn answer(status: u16, kind: &str, headers: &[(&str, String)], body: &[u8]) -> Response<Body> {
@@ -368,25 +423,47 @@ struct Grpc {
     store: Arc<Store>,
 }
 
+impl Grpc {
+    /// What it answers without a look at the message, or how much of it it rejects.
+    fn reject<T: Default>(&self) -> Result<usize, Result<tonic::Response<T>, tonic::Status>> {
+        match self.behaviour {
+            Behaviour::Busy(status, wait) => {
+                let code =
+                    if status == 429 { tonic::Code::ResourceExhausted } else { tonic::Code::Unavailable };
+                let details = wait.map(|seconds| retry_info(code, seconds)).unwrap_or_default();
+                Err(Err(tonic::Status::with_details(code, "later", details.into())))
+            }
+            Behaviour::Invalid => Err(Err(tonic::Status::invalid_argument("never"))),
+            Behaviour::Lose => Err(Ok(tonic::Response::new(T::default()))),
+            Behaviour::Partial(reject) => Ok(reject),
+            _ => Ok(0),
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl TraceService for Grpc {
     async fn export(
         &self,
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
-        let reject = match self.behaviour {
-            Behaviour::Busy(status, wait) => {
-                let code =
-                    if status == 429 { tonic::Code::ResourceExhausted } else { tonic::Code::Unavailable };
-                let details = wait.map(|seconds| retry_info(code, seconds)).unwrap_or_default();
-                return Err(tonic::Status::with_details(code, "later", details.into()));
-            }
-            Behaviour::Invalid => return Err(tonic::Status::invalid_argument("never")),
-            Behaviour::Lose => return Ok(tonic::Response::new(ExportTraceServiceResponse::default())),
-            Behaviour::Partial(reject) => reject,
-            _ => 0,
-        };
-        Ok(tonic::Response::new(self.store.take(request.into_inner(), reject)))
+        match self.reject() {
+            Ok(reject) => Ok(tonic::Response::new(self.store.take(request.into_inner(), reject))),
+            Err(answer) => answer,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Grpc {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+        match self.reject() {
+            Ok(reject) => Ok(tonic::Response::new(self.store.take_metrics(request.into_inner(), reject))),
+            Err(answer) => answer,
+        }
     }
 }
 

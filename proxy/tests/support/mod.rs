@@ -17,6 +17,7 @@ pub(crate) mod promtool;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod scrape;
+pub(crate) mod series;
 pub(crate) mod server;
 pub(crate) mod spans;
 pub(crate) mod tap;

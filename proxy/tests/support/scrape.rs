@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How long one scrape may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Values by name and labels.
+pub(crate) type Series = BTreeMap<(String, BTreeMap<String, String>), f64>;
+
 /// One sample line.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Sample {
@@ -26,7 +29,8 @@ impl Scrape {
         Self::parse(&page(admin, "/metrics"))
     }
 
-    fn parse(text: &str) -> Self {
+    /// Parses a page, or a file.
+    pub(crate) fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         Self(lines.map(|line| sample(line).unwrap_or_else(|| panic_on(line))).collect())
     }
@@ -54,6 +58,22 @@ impl Scrape {
         let matching =
             |sample: &&Sample| sample.name == name && labels.iter().all(|label| has(sample, label));
         self.0.iter().filter(matching).map(|sample| sample.value).sum()
+    }
+
+    /// Each sample by its name and labels; bounds and quantiles are spelled as Rust spells numbers.
+    pub(crate) fn series(&self) -> Series {
+        let mut series = Series::new();
+        for Sample { name, labels, value } in &self.0 {
+            let mut labels = labels.clone();
+            for special in ["le", "quantile"] {
+                if let Some(text) = labels.get_mut(special) {
+                    *text = text.parse::<f64>().expect("a number").to_string();
+                }
+            }
+            let twice = series.insert((name.clone(), labels), *value);
+            assert_eq!(twice, None, "{name} stands twice");
+        }
+        series
     }
 
     /// Number of samples.

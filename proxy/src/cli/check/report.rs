@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::slo::{self, allowed_downtime, short, unusual};
-use crate::config::{Checked, Config, Front, TraceConfig};
+use crate::config::{Checked, Config, Front};
 use crate::http::forward::UpstreamAddress;
 use crate::slo::{Objective, Pattern, Plan, Sli, Tier};
 use crate::telemetry::cost::{Price, Prices};
@@ -37,6 +37,12 @@ struct Run {
     workers: usize,
     drain_time: String,
     traces: Option<String>,
+    /// The collector that gets metrics, and how often.
+    metrics: Option<String>,
+    metrics_interval: Option<String>,
+    /// The file that metrics are written to, and how often.
+    metrics_file: Option<String>,
+    metrics_file_interval: Option<String>,
     /// Where counts of objectives outlast a restart, and how often they are saved.
     state_dir: Option<String>,
     state_interval: Option<String>,
@@ -163,17 +169,21 @@ impl Run {
             runtime_dir: config.running.first().display().to_string(),
             workers: http.server.workers,
             drain_time: short(http.server.drain),
-            traces: config.traces.as_ref().map(collector),
+            traces: config.traces.as_ref().map(|traces| collector(&traces.export)),
+            metrics: config.outlets.otlp.as_ref().map(collector),
+            metrics_interval: config.outlets.otlp.as_ref().map(|otlp| short(otlp.schedule_delay)),
+            metrics_file: config.outlets.file.as_ref().map(|file| file.path.display().to_string()),
+            metrics_file_interval: config.outlets.file.as_ref().map(|file| short(file.interval)),
             state_dir: config.state.as_ref().map(|state| state.dir.display().to_string()),
             state_interval: config.state.as_ref().map(|state| short(state.interval)),
         })
     }
 }
 
-/// Where traces go, without what may hold a key: path, query and user.
-fn collector(traces: &TraceConfig) -> String {
-    let Settings { endpoint, protocol, .. } = &traces.export;
-    let uri = endpoint.url(*protocol).parse::<http::Uri>().unwrap_or_default();
+/// Where something goes, without what may hold a key: path, query and user.
+fn collector(settings: &Settings) -> String {
+    let Settings { signal, endpoint, protocol, .. } = settings;
+    let uri = endpoint.url(*signal, *protocol).parse::<http::Uri>().unwrap_or_default();
     let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
     let scheme = uri.scheme_str().unwrap_or("http");
     format!("{scheme}://{}{port} by {}", uri.host().unwrap_or("?"), protocol.as_str())
@@ -264,6 +274,13 @@ impl fmt::Display for Report {
             writeln!(f, "  workers             {}", run.workers)?;
             writeln!(f, "  drain time          {}", run.drain_time)?;
             writeln!(f, "  traces              {}", run.traces.as_deref().unwrap_or("none"))?;
+            // Who asked for neither knows of the admin port.
+            if let (Some(collector), Some(interval)) = (&run.metrics, &run.metrics_interval) {
+                writeln!(f, "  metrics go to       {collector} every {interval}")?;
+            }
+            if let (Some(file), Some(interval)) = (&run.metrics_file, &run.metrics_file_interval) {
+                writeln!(f, "  metrics file        {file} every {interval}")?;
+            }
             match (&run.state_dir, &run.state_interval) {
                 (Some(folder), Some(interval)) => {
                     writeln!(f, "  budgets are saved   in {folder} every {interval}")?;

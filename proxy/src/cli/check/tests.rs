@@ -24,6 +24,9 @@ const FULL: &str = "
 name: search
 state_dir: /var/lib/mcp-tap
 otlp_endpoint: http://collector:4318/secret
+otlp_metrics: on
+metrics_file: /var/lib/node_exporter/search.prom
+metrics_file_interval: 30s
 slo:
   period: 28d
   runbook_url: https://wiki/{alert}

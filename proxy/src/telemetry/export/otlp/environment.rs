@@ -1,42 +1,36 @@
-//! The standard variables of OpenTelemetry, as far as they say something about traces.
+//! The standard variables of OpenTelemetry, as far as they say something about traces or metrics.
 //!
 //! Reading them never fails: what is empty is unset, what makes no sense or is not supported is named in a
 //! [`Remark`] and left out.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
-
 use super::resource::{self, Identity};
-use super::settings::{Compression, Endpoint, Headers, Protocol, Settings, Tls, public};
-use super::variables::{Reader, Why, boolean, count, milliseconds, pairs, some};
+use super::sending::Sending;
+use super::settings::{Endpoint, MOST_POINTS, Settings, Signal};
+use super::variables::{Reader, boolean, count, milliseconds, pairs, some};
 use crate::telemetry::traces::{QueueLimits, SpanLimits};
 
 pub use super::variables::Remark;
 
 /// The longest queue there may be: it is allocated at once.
 const LONGEST_QUEUE: usize = 1 << 20;
+/// The shortest time between two exports of metrics: each is a look at all series.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the variables say. `None` where they say nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// `OTEL_SDK_DISABLED`: there are no traces whatever else is said.
+    /// `OTEL_SDK_DISABLED`: nothing is sent whatever else is said.
     pub disabled: bool,
     /// `OTEL_TRACES_EXPORTER`.
-    pub exporter: Option<TracesExporter>,
-    /// `OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT`; [`Endpoint::Default`] when there is none.
-    pub endpoint: Endpoint,
-    /// `OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL`.
-    pub protocol: Option<Protocol>,
-    /// `OTEL_EXPORTER_OTLP_[TRACES_]HEADERS`.
-    pub headers: Headers,
-    /// `OTEL_EXPORTER_OTLP_[TRACES_]TIMEOUT`.
-    pub timeout: Option<Duration>,
-    /// `OTEL_EXPORTER_OTLP_[TRACES_]COMPRESSION`.
-    pub compression: Option<Compression>,
-    /// `OTEL_EXPORTER_OTLP_[TRACES_]{CERTIFICATE,CLIENT_KEY,CLIENT_CERTIFICATE,INSECURE}`.
-    pub tls: Tls,
+    pub traces_exporter: Option<Destination>,
+    /// `OTEL_METRICS_EXPORTER`.
+    pub metrics_exporter: Option<Destination>,
+    /// How traces are sent.
+    pub traces: Sending,
+    /// How metrics are sent.
+    pub metrics: Sending,
     /// `OTEL_SERVICE_NAME`.
     pub service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`.
@@ -53,6 +47,10 @@ pub struct Environment {
     pub batch: Option<usize>,
     /// `OTEL_BSP_EXPORT_TIMEOUT`.
     pub export_timeout: Option<Duration>,
+    /// `OTEL_METRIC_EXPORT_INTERVAL`.
+    pub metrics_interval: Option<Duration>,
+    /// `OTEL_METRIC_EXPORT_TIMEOUT`.
+    pub metrics_timeout: Option<Duration>,
     /// `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else `OTEL_ATTRIBUTE_COUNT_LIMIT`.
     pub attributes: Option<usize>,
     /// `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
@@ -69,9 +67,9 @@ pub struct Environment {
     pub host: Option<String>,
 }
 
-/// Where `OTEL_TRACES_EXPORTER` wants traces.
+/// Where `OTEL_TRACES_EXPORTER` wants traces, and `OTEL_METRICS_EXPORTER` metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TracesExporter {
+pub enum Destination {
     /// At a collector.
     Otlp,
     /// Nowhere.
@@ -104,7 +102,11 @@ impl Environment {
         let mut reader = Reader::new(lookup);
         let mut environment = Self {
             disabled: reader.first(&["OTEL_SDK_DISABLED"], boolean).unwrap_or_default(),
-            exporter: exporter(&mut reader),
+            traces_exporter: exporter(&mut reader, "OTEL_TRACES_EXPORTER", &[]),
+            // To Prometheus they go anyway: it reads the admin port.
+            metrics_exporter: exporter(&mut reader, "OTEL_METRICS_EXPORTER", &["prometheus"]),
+            traces: Sending::read(&mut reader, Signal::Traces),
+            metrics: Sending::read(&mut reader, Signal::Metrics),
             service_name: reader.text("OTEL_SERVICE_NAME"),
             resource: reader.first(&["OTEL_RESOURCE_ATTRIBUTES"], pairs).unwrap_or_default(),
             sampler: sampler(&mut reader),
@@ -114,52 +116,8 @@ impl Environment {
             host: reader.text("HOSTNAME"),
             ..Self::default()
         };
-        environment.read_exporter(&mut reader);
         environment.read_bounds(&mut reader);
         (environment, reader.remarks)
-    }
-
-    fn read_exporter<F: Fn(&str) -> Option<String>>(&mut self, reader: &mut Reader<F>) {
-        let names = |traces, all| [traces, all];
-        self.protocol = reader
-            .first(&names("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"), |text| {
-                Protocol::parse(text).ok_or("is neither grpc nor http/protobuf")
-            });
-        let protocol = self.protocol.unwrap_or_default();
-        let address = |text: &str| address(text, protocol);
-        self.endpoint = reader
-            .first_secret(&["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"], address)
-            .map(Endpoint::Exact)
-            .or_else(|| reader.first_secret(&["OTEL_EXPORTER_OTLP_ENDPOINT"], address).map(Endpoint::Base))
-            .unwrap_or_default();
-        self.headers = reader
-            .first_secret(&names("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"), headers)
-            .unwrap_or_default();
-        self.timeout = reader
-            .first(&names("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"), milliseconds);
-        self.compression = reader.first(
-            &names("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"),
-            compression,
-        );
-        let file = |text: &str| Ok(PathBuf::from(text));
-        self.tls = Tls {
-            ca_file: reader.first(
-                &names("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
-                file,
-            ),
-            client_certificate: reader.first(
-                &names(
-                    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
-                    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-                ),
-                file,
-            ),
-            client_key: reader
-                .first(&names("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"), file),
-            insecure: reader
-                .first(&names("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"), boolean)
-                .unwrap_or_default(),
-        };
     }
 
     fn read_bounds<F: Fn(&str) -> Option<String>>(&mut self, reader: &mut Reader<F>) {
@@ -184,37 +142,75 @@ impl Environment {
             .first(&["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"], count);
         self.events = reader.first(&["OTEL_SPAN_EVENT_COUNT_LIMIT"], count);
         self.links = reader.first(&["OTEL_SPAN_LINK_COUNT_LIMIT"], count);
+        const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+        self.metrics_interval = reader.first(&[INTERVAL], milliseconds);
+        if let Some(asked) = self.metrics_interval.filter(|asked| *asked < SHORTEST_INTERVAL) {
+            let (value, instead) = (asked.as_millis().to_string(), "100 is used");
+            reader.remark(INTERVAL, &value, "is less than can be", instead);
+            self.metrics_interval = Some(SHORTEST_INTERVAL);
+        }
+        self.metrics_timeout = reader.first(&["OTEL_METRIC_EXPORT_TIMEOUT"], milliseconds);
     }
 
     /// Whether traces are wanted by what is said here alone: somewhere to send them is named, and nothing forbids it.
     #[must_use]
     pub fn wants_traces(&self) -> bool {
-        let named = self.endpoint != Endpoint::Default || self.exporter == Some(TracesExporter::Otlp);
+        let named =
+            self.traces.endpoint != Endpoint::Default || self.traces_exporter == Some(Destination::Otlp);
         named && !self.forbids_traces()
     }
 
     /// Whether there are no traces whatever the configuration says.
     #[must_use]
     pub fn forbids_traces(&self) -> bool {
-        self.disabled || self.exporter == Some(TracesExporter::None)
+        self.disabled || self.traces_exporter == Some(Destination::None)
     }
 
-    /// How to export. What the configuration says otherwise is to be put into the fields before.
+    /// Whether no metrics are sent whatever the configuration says.
+    #[must_use]
+    pub fn forbids_metrics(&self) -> bool {
+        self.disabled || self.metrics_exporter == Some(Destination::None)
+    }
+
+    /// How to export traces. What the configuration says otherwise is to be put into the fields before.
     #[must_use]
     pub fn settings(&self, identity: &Identity) -> Settings {
         let default = Settings::default();
         Settings {
-            endpoint: self.endpoint.clone(),
-            protocol: self.protocol.unwrap_or_default(),
-            headers: self.headers.clone(),
-            timeout: self.timeout.unwrap_or(default.timeout),
             export_timeout: self.export_timeout.unwrap_or(default.export_timeout),
-            compression: self.compression.unwrap_or_default(),
-            tls: self.tls.clone(),
-            resource: resource::attributes(self, identity),
             schedule_delay: self.schedule_delay.unwrap_or(default.schedule_delay),
             batch: self.queue_limits().batch,
-            retry: default.retry,
+            ..self.sent(Signal::Traces, identity)
+        }
+    }
+
+    /// The same for metrics.
+    #[must_use]
+    pub fn metric_settings(&self, identity: &Identity) -> Settings {
+        Settings {
+            export_timeout: self.metrics_timeout.unwrap_or(Settings::default().export_timeout),
+            schedule_delay: self.metrics_interval.unwrap_or(Duration::from_secs(60)),
+            batch: MOST_POINTS,
+            ..self.sent(Signal::Metrics, identity)
+        }
+    }
+
+    fn sent(&self, signal: Signal, identity: &Identity) -> Settings {
+        let sending = match signal {
+            Signal::Traces => &self.traces,
+            Signal::Metrics => &self.metrics,
+        };
+        let default = Settings::default();
+        Settings {
+            signal,
+            endpoint: sending.endpoint.clone(),
+            protocol: sending.protocol.unwrap_or_default(),
+            headers: sending.headers.clone(),
+            timeout: sending.timeout.unwrap_or(default.timeout),
+            compression: sending.compression.unwrap_or_default(),
+            tls: sending.tls.clone(),
+            resource: resource::attributes(self, identity),
+            ..default
         }
     }
 
@@ -238,15 +234,20 @@ impl Environment {
     }
 }
 
-fn exporter<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<TracesExporter> {
-    const NAME: &str = "OTEL_TRACES_EXPORTER";
-    let text = reader.text(NAME)?;
+/// `silent` are those that need no remark though they change nothing.
+fn exporter<F: Fn(&str) -> Option<String>>(
+    reader: &mut Reader<F>,
+    variable: &'static str,
+    silent: &[&str],
+) -> Option<Destination> {
+    let text = reader.text(variable)?;
     let mut known = None;
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         match name {
-            "otlp" => known = Some(TracesExporter::Otlp),
-            "none" => known = known.or(Some(TracesExporter::None)),
-            other => reader.remark(NAME, other, "is not supported (otlp and none are)", "ignored"),
+            "otlp" => known = Some(Destination::Otlp),
+            "none" => known = known.or(Some(Destination::None)),
+            other if silent.contains(&other) => {}
+            other => reader.remark(variable, other, "is not supported (otlp and none are)", "ignored"),
         }
     }
     known
@@ -287,34 +288,4 @@ fn propagators<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<
         }
     }
     Some(trace_context && !none)
-}
-
-fn compression(text: &str) -> Result<Compression, Why> {
-    match text.to_ascii_lowercase().as_str() {
-        "none" => Ok(Compression::None),
-        "gzip" => Ok(Compression::Gzip),
-        _ => Err("is neither gzip nor none"),
-    }
-}
-
-fn headers(text: &str) -> Result<Headers, Why> {
-    let mut headers = Vec::new();
-    for (name, value) in pairs(text)? {
-        let name = HeaderName::try_from(name).map_err(|_| "has a name that is none of a header")?;
-        let mut value = HeaderValue::try_from(value).map_err(|_| "has a value that is none of a header")?;
-        value.set_sensitive(true);
-        headers.push((name, value));
-    }
-    Ok(Headers(headers))
-}
-
-/// Whether something can be sent there; what is wrong in detail is told when the exporter is made.
-fn address(text: &str, protocol: Protocol) -> Result<String, Why> {
-    let uri: Uri = public(text).parse().map_err(|_| "is no URL")?;
-    match uri.scheme_str() {
-        _ if uri.host().is_none_or(str::is_empty) => Err("names no host"),
-        Some("http" | "https") => Ok(text.to_owned()),
-        None if protocol == Protocol::Grpc => Ok(text.to_owned()),
-        _ => Err("is no URL that begins with http:// or https://"),
-    }
 }

@@ -20,17 +20,10 @@ use super::error::ExportError;
 use super::health::Health;
 use super::settings::{Compression, Protocol, Settings};
 use super::target::Target;
-use super::{grpc, rejected};
+use super::{LONGEST_PAUSE, PATIENCE, grpc, rejected};
 use crate::clock;
 use crate::telemetry::traces::span::build;
 use crate::telemetry::traces::{self, Batch, Dropped, Kept, Moment, Queue};
-
-/// The longest a collector that failed is left alone when it asks for that.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// How long an export may take until the log says that it does not work: retries go on far longer, and whoever looks
-/// for his first trace is told why there is none.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends kept spans to a collector.
 #[derive(Debug)]
@@ -275,7 +268,7 @@ fn http(client: &Client, settings: &Settings) -> Result<SpanExporter, ExporterBu
     let builder = SpanExporter::builder()
         .with_http()
         .with_http_client(client.clone())
-        .with_endpoint(settings.endpoint.url(settings.protocol))
+        .with_endpoint(settings.endpoint.url(settings.signal, settings.protocol))
         .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
         .with_timeout(settings.export_timeout)
         .with_retry_policy(settings.retry.policy());

@@ -1,4 +1,6 @@
-//! What is said about this process with every span.
+//! What is said about this process with every span and metric.
+
+use std::sync::LazyLock;
 
 use super::SDK_VERSION;
 use super::environment::Environment;
@@ -17,6 +19,9 @@ pub struct Identity {
     pub region: String,
 }
 
+/// The id of this process, the same for all signals.
+static INSTANCE: LazyLock<String> = LazyLock::new(instance);
+
 /// All attributes, each key once. What the user wrote wins over what we know.
 pub(super) fn attributes(environment: &Environment, identity: &Identity) -> Vec<(String, String)> {
     let service_name = environment.service_name.as_deref();
@@ -32,7 +37,7 @@ pub(super) fn attributes(environment: &Environment, identity: &Identity) -> Vec<
         .map_or(identity.environment.as_str(), |(_, name)| name);
     let known = [
         ("service.version", identity.version.as_str()),
-        ("service.instance.id", &instance()),
+        ("service.instance.id", INSTANCE.as_str()),
         ("deployment.environment.name", deployment),
         ("deployment.environment", deployment),
         ("cloud.region", &identity.region),
@@ -53,7 +58,7 @@ pub(super) fn attributes(environment: &Environment, identity: &Identity) -> Vec<
     attributes
 }
 
-/// A random UUID (version 4): one per process.
+/// A random UUID (version 4).
 fn instance() -> String {
     let mut id = u128::from_be_bytes(Ids::Random.trace_id());
     id = id & !(0xf << 76) | 0x4 << 76;

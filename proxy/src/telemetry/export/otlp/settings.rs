@@ -1,15 +1,39 @@
-//! Where traces go, and how.
+//! Where traces and metrics go, and how.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Path of traces below a collector's address (HTTP only).
-const TRACES_PATH: &str = "/v1/traces";
+/// Most data points of one request: some 500 bytes each, where collectors take 4 MiB over gRPC unless told otherwise.
+pub(super) const MOST_POINTS: usize = 1000;
 
-/// Where traces go, and how. Every option is decided.
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signal {
+    /// Spans.
+    #[default]
+    Traces,
+    /// Series.
+    Metrics,
+}
+
+impl Signal {
+    const ALL: [Self; 2] = [Self::Traces, Self::Metrics];
+
+    /// Its path below a collector's address (HTTP only).
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/v1/traces",
+            Self::Metrics => "/v1/metrics",
+        }
+    }
+}
+
+/// Where one signal goes, and how. Every option is decided.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What is sent.
+    pub signal: Signal,
     /// The collector.
     pub endpoint: Endpoint,
     /// How it is spoken to.
@@ -18,7 +42,8 @@ pub struct Settings {
     pub headers: Headers,
     /// For one attempt, connecting included.
     pub timeout: Duration,
-    /// For one batch with all its retries (`OTEL_BSP_EXPORT_TIMEOUT`).
+    /// For one batch with all its retries (`OTEL_BSP_EXPORT_TIMEOUT`), or for all metrics with theirs
+    /// (`OTEL_METRIC_EXPORT_TIMEOUT`).
     pub export_timeout: Duration,
     /// Whether bodies are compressed.
     pub compression: Compression,
@@ -26,9 +51,10 @@ pub struct Settings {
     pub tls: Tls,
     /// What is said about this process, complete.
     pub resource: Vec<(String, String)>,
-    /// How long spans wait for others before they are sent (`OTEL_BSP_SCHEDULE_DELAY`).
+    /// How long spans wait for others before they are sent (`OTEL_BSP_SCHEDULE_DELAY`); the time from one export of
+    /// metrics to the next (`OTEL_METRIC_EXPORT_INTERVAL`).
     pub schedule_delay: Duration,
-    /// Most spans of one request (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`).
+    /// Most spans (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`) or data points of one request.
     pub batch: usize,
     /// What happens when a request fails.
     pub retry: Retry,
@@ -37,6 +63,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            signal: Signal::default(),
             endpoint: Endpoint::default(),
             protocol: Protocol::default(),
             headers: Headers::default(),
@@ -58,9 +85,9 @@ pub enum Endpoint {
     /// The protocol's default port on this machine.
     #[default]
     Default,
-    /// Of all signals (`--otlp-endpoint`, `OTEL_EXPORTER_OTLP_ENDPOINT`): over HTTP traces have a path below it.
+    /// Of all signals (`--otlp-endpoint`, `OTEL_EXPORTER_OTLP_ENDPOINT`): over HTTP each has a path below it.
     Base(String),
-    /// Of traces, used as it is (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`).
+    /// Of one signal, used as it is (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`).
     Exact(String),
 }
 
@@ -76,18 +103,20 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// The URL to send to. A base that names the path of traces already is not given it twice.
+    /// The URL to send to. A base that names the path of a signal already is not given a second one.
     #[must_use]
-    pub fn url(&self, protocol: Protocol) -> String {
+    pub fn url(&self, signal: Signal, protocol: Protocol) -> String {
+        let path = signal.path();
         match (self, protocol) {
             (Self::Exact(url), _) => url.clone(),
             (Self::Base(url), Protocol::Grpc) => url.clone(),
             (Self::Base(url), Protocol::HttpProtobuf) => {
                 let base = url.trim_end_matches('/');
-                if base.ends_with(TRACES_PATH) { base.to_owned() } else { format!("{base}{TRACES_PATH}") }
+                let named = Signal::ALL.into_iter().find_map(|signal| base.strip_suffix(signal.path()));
+                format!("{}{path}", named.unwrap_or(base))
             }
             (Self::Default, Protocol::Grpc) => "http://localhost:4317".to_owned(),
-            (Self::Default, Protocol::HttpProtobuf) => format!("http://localhost:4318{TRACES_PATH}"),
+            (Self::Default, Protocol::HttpProtobuf) => format!("http://localhost:4318{path}"),
         }
     }
 }

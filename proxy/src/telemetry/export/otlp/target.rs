@@ -31,7 +31,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(settings: &Settings) -> Result<Self, ExportError> {
-        let mut url = settings.endpoint.url(settings.protocol);
+        let mut url = settings.endpoint.url(settings.signal, settings.protocol);
         let shown = public(&url);
         let wrong = |why: &str, remedy| ExportError::new(SETTING, shown.clone(), why, remedy);
         if !url.contains("://") && settings.protocol == Protocol::Grpc {
@@ -67,7 +67,7 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::export::otlp::settings::{Endpoint, Tls};
+    use crate::telemetry::export::otlp::settings::{Endpoint, Signal, Tls};
 
     fn check(endpoint: Endpoint, protocol: Protocol, insecure: bool, expected: Result<&str, &str>) {
         let tls = Tls { insecure, ..Tls::default() };
@@ -92,6 +92,22 @@ mod tests {
         check(base("c:4318"), HttpProtobuf, true, Err("is no URL"));
         check(base("ftp://c"), HttpProtobuf, false, Err("does not begin with http:// or https://"));
         check(base("http://u:p@c"), Grpc, false, Err("holds credentials, which are not sent from there"));
+    }
+
+    #[test]
+    fn each_signal_has_its_path_below_the_same_base() {
+        for (base, expected) in [
+            ("http://c:1/otlp", "http://c:1/otlp/v1/metrics"),
+            ("http://c:1/v1/metrics/", "http://c:1/v1/metrics"),
+            // Written for traces, before there were metrics.
+            ("http://c:1/v1/traces", "http://c:1/v1/metrics"),
+        ] {
+            let endpoint = Endpoint::Base(base.into());
+            assert_eq!(endpoint.url(Signal::Metrics, Protocol::HttpProtobuf), expected, "{base}");
+            assert_eq!(endpoint.url(Signal::Metrics, Protocol::Grpc), base);
+        }
+        let default = Endpoint::Default.url(Signal::Metrics, Protocol::HttpProtobuf);
+        assert_eq!(default, "http://localhost:4318/v1/metrics");
     }
 
     #[test]

@@ -84,13 +84,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         None
     }
 
+    /// Says something, once: the variables of all signals are read for each of them.
     pub(super) fn remark(&mut self, variable: &'static str, value: &str, why: &str, instead: &str) {
-        self.remarks.push(Remark {
-            variable,
-            value: value.to_owned(),
-            why: why.to_owned(),
-            instead: instead.to_owned(),
-        });
+        let remark =
+            Remark { variable, value: value.to_owned(), why: why.to_owned(), instead: instead.to_owned() };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
     }
 }
 

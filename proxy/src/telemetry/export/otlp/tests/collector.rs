@@ -6,6 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -59,6 +65,8 @@ pub(super) struct Seen {
     pub(super) spans: AtomicUsize,
     /// Spans of the biggest request.
     pub(super) biggest: AtomicUsize,
+    /// Requests of metrics that were taken.
+    pub(super) metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
     pub(super) heads: Mutex<Vec<String>>,
     pub(super) resource: Mutex<Vec<(String, String)>>,
 }
@@ -79,6 +87,12 @@ impl Seen {
         self.biggest.fetch_max(spans, Ordering::SeqCst);
         if taken {
             self.spans.fetch_add(spans, Ordering::SeqCst);
+        }
+    }
+
+    fn read_metrics(&self, request: ExportMetricsServiceRequest, taken: bool) {
+        if taken {
+            self.metrics.lock().unwrap().push(request);
         }
     }
 }
@@ -144,9 +158,10 @@ impl Service {
             }
             server = server.tls_config(tls).unwrap();
         }
-        let service = TraceServiceServer::new(self).accept_compressed(CompressionEncoding::Gzip);
+        let metrics = MetricsServiceServer::new(self.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let traces = TraceServiceServer::new(self).accept_compressed(CompressionEncoding::Gzip);
         let incoming = tonic::transport::server::TcpIncoming::from(listener);
-        server.add_service(service).serve_with_incoming(incoming).await.unwrap();
+        server.add_service(traces).add_service(metrics).serve_with_incoming(incoming).await.unwrap();
     }
 
     async fn serve_http(self, listener: TcpListener, tls: Option<Pem>) {
@@ -170,15 +185,18 @@ impl Service {
             let number = self.seen.requests.fetch_add(1, Ordering::SeqCst);
             let act = (self.plan)(number);
             let body = if head.contains("content-encoding: gzip") { gunzip(&body) } else { body };
-            let request = ExportTraceServiceRequest::decode(&*body).unwrap();
-            self.seen.heads.lock().unwrap().push(head);
             let taken = matches!(act, Act::Accept | Act::Leave | Act::Refuse(_) | Act::Garbage | Act::Huge);
-            self.seen.read(&request, taken);
+            let refused = if let Act::Refuse(refused) = act { refused } else { 0 };
+            let response = if head.starts_with("post /v1/metrics ") {
+                self.seen.read_metrics(ExportMetricsServiceRequest::decode(&*body).unwrap(), taken);
+                partial_metrics(refused).encode_to_vec()
+            } else {
+                self.seen.read(&ExportTraceServiceRequest::decode(&*body).unwrap(), taken);
+                partial(refused).encode_to_vec()
+            };
+            self.seen.heads.lock().unwrap().push(head);
             match act {
-                Act::Accept => io.write_all(&answer(200, "", &partial(0).encode_to_vec())).await?,
-                Act::Refuse(spans) => {
-                    io.write_all(&answer(200, "", &partial(spans).encode_to_vec())).await?;
-                }
+                Act::Accept | Act::Refuse(_) => io.write_all(&answer(200, "", &response)).await?,
                 Act::Busy(seconds) => {
                     let after = seconds.map(|seconds| format!("retry-after: {seconds}\r\n"));
                     io.write_all(&answer(503, &after.unwrap_or_default(), b"canary")).await?;
@@ -201,14 +219,41 @@ impl TraceService for Service {
         &self,
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        let act = self.act(request.metadata());
+        self.seen.read(request.get_ref(), taken(act));
+        self.comply(act).await.map(|refused| tonic::Response::new(partial(refused)))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Service {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+        let act = self.act(request.metadata());
+        self.seen.read_metrics(request.into_inner(), taken(act));
+        self.comply(act).await.map(|refused| tonic::Response::new(partial_metrics(refused)))
+    }
+}
+
+/// Whether gRPC takes the request.
+fn taken(act: Act) -> bool {
+    matches!(act, Act::Accept | Act::Refuse(_))
+}
+
+impl Service {
+    fn act(&self, metadata: &tonic::metadata::MetadataMap) -> Act {
         let number = self.seen.requests.fetch_add(1, Ordering::SeqCst);
-        let act = (self.plan)(number);
-        self.seen.heads.lock().unwrap().push(format!("{:?}", request.metadata()));
-        let taken = matches!(act, Act::Accept | Act::Refuse(_));
-        self.seen.read(request.get_ref(), taken);
+        self.seen.heads.lock().unwrap().push(format!("{metadata:?}"));
+        (self.plan)(number)
+    }
+
+    /// How many spans or points are refused, over gRPC.
+    async fn comply(&self, act: Act) -> Result<i64, tonic::Status> {
         match act {
-            Act::Accept => Ok(tonic::Response::new(partial(0))),
-            Act::Refuse(spans) => Ok(tonic::Response::new(partial(spans))),
+            Act::Accept => Ok(0),
+            Act::Refuse(refused) => Ok(refused),
             Act::Busy(None) => Err(tonic::Status::unavailable("canary")),
             Act::Busy(Some(seconds)) => Err(tonic::Status::with_details(
                 tonic::Code::ResourceExhausted,
@@ -224,6 +269,12 @@ impl TraceService for Service {
 fn partial(rejected_spans: i64) -> ExportTraceServiceResponse {
     let partial_success = ExportTracePartialSuccess { rejected_spans, error_message: "canary".to_owned() };
     ExportTraceServiceResponse { partial_success: (rejected_spans != 0).then_some(partial_success) }
+}
+
+fn partial_metrics(rejected_data_points: i64) -> ExportMetricsServiceResponse {
+    let error_message = "canary".to_owned();
+    let partial_success = ExportMetricsPartialSuccess { rejected_data_points, error_message };
+    ExportMetricsServiceResponse { partial_success: (rejected_data_points != 0).then_some(partial_success) }
 }
 
 /// A `google.rpc.Status` with a `google.rpc.RetryInfo` of so many seconds, spelled by hand. Above the greatest signed

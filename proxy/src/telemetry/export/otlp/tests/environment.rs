@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{
-    Compression, Endpoint, Environment, Identity, Protocol, Sampler, SamplerKind, TracesExporter,
+    Compression, Destination, Endpoint, Environment, Identity, Protocol, Sampler, SamplerKind, Signal,
 };
 
 fn read(variables: &[(&str, &str)]) -> (Environment, Vec<String>) {
@@ -53,16 +53,18 @@ fn traces_are_wanted_where_an_endpoint_is_and_forbidden_by_name() {
         assert_eq!(read(&variables).0.wants_traces(), wanted, "{variables:?}");
     }
     let console = "OTEL_TRACES_EXPORTER: \"console\" is not supported (otlp and none are); ignored";
-    check(&[("OTEL_TRACES_EXPORTER", "console")], |read| read.exporter, None, &[console]);
+    check(&[("OTEL_TRACES_EXPORTER", "console")], |read| read.traces_exporter, None, &[console]);
     let both = [("OTEL_TRACES_EXPORTER", "console, otlp")];
-    check(&both, |read| read.exporter, Some(TracesExporter::Otlp), &[console]);
+    check(&both, |read| read.traces_exporter, Some(Destination::Otlp), &[console]);
     let maybe = "OTEL_SDK_DISABLED: \"yes\" is neither true nor false; ignored";
     check(&[("OTEL_SDK_DISABLED", "yes")], |read| read.disabled, false, &[maybe]);
 }
 
 #[test]
 fn the_variable_of_traces_comes_before_that_of_all_signals() {
-    let url = |read: Environment| read.settings(&Identity::default()).endpoint.url(Protocol::HttpProtobuf);
+    let url = |read: Environment| {
+        read.settings(&Identity::default()).endpoint.url(Signal::Traces, Protocol::HttpProtobuf)
+    };
     let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:1");
     let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://own:1/in");
     check(&[all], url, "http://all:1/v1/traces".to_owned(), &[]);
@@ -71,44 +73,44 @@ fn the_variable_of_traces_comes_before_that_of_all_signals() {
     let said = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: \"(not shown)\" is no URL that begins with http:// or https://; ignored";
     check(&[all, bad], url, "http://all:1/v1/traces".to_owned(), &[said]);
     let timeouts = [("OTEL_EXPORTER_OTLP_TIMEOUT", "1"), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "2000")];
-    check(&timeouts, |read| read.timeout, Some(Duration::from_secs(2)), &[]);
+    check(&timeouts, |read| read.traces.timeout, Some(Duration::from_secs(2)), &[]);
     let bad = [("OTEL_EXPORTER_OTLP_TIMEOUT", "7"), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "2s")];
     let said =
         "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: \"2s\" is no number of milliseconds from 1 to 86400000; ignored";
-    check(&bad, |read| read.timeout, Some(Duration::from_millis(7)), &[said]);
+    check(&bad, |read| read.traces.timeout, Some(Duration::from_millis(7)), &[said]);
 }
 
 #[test]
 fn a_protocol_and_a_compression_are_known_or_named() {
     for (text, expected) in [("grpc", Some(Protocol::Grpc)), ("http/protobuf", Some(Protocol::HttpProtobuf))]
     {
-        check(&[("OTEL_EXPORTER_OTLP_PROTOCOL", text)], |read| read.protocol, expected, &[]);
+        check(&[("OTEL_EXPORTER_OTLP_PROTOCOL", text)], |read| read.traces.protocol, expected, &[]);
     }
     let said = "OTEL_EXPORTER_OTLP_PROTOCOL: \"http/json\" is neither grpc nor http/protobuf; ignored";
-    check(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")], |read| read.protocol, None, &[said]);
+    check(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")], |read| read.traces.protocol, None, &[said]);
     let gzip = [("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip")];
-    check(&gzip, |read| read.compression, Some(Compression::Gzip), &[]);
+    check(&gzip, |read| read.traces.compression, Some(Compression::Gzip), &[]);
     let said = "OTEL_EXPORTER_OTLP_COMPRESSION: \"zstd\" is neither gzip nor none; ignored";
-    check(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")], |read| read.compression, None, &[said]);
+    check(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")], |read| read.traces.compression, None, &[said]);
     // Without a scheme an address is one of gRPC.
     let bare = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-    check(&[bare, grpc], |read| read.endpoint, Endpoint::Base("collector:4317".into()), &[]);
-    assert_eq!(read(&[bare]).0.endpoint, Endpoint::Default);
+    check(&[bare, grpc], |read| read.traces.endpoint, Endpoint::Base("collector:4317".into()), &[]);
+    assert_eq!(read(&[bare]).0.traces.endpoint, Endpoint::Default);
 }
 
 #[test]
 fn headers_are_decoded_and_never_shown() {
     let variables = [("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20canary,x-a=b")];
     let (environment, remarks) = read(&variables);
-    let headers = &environment.headers.0;
+    let headers = &environment.traces.headers.0;
     assert_eq!(headers[0].0, "authorization");
     assert_eq!(headers[0].1, "Basic canary");
     let told = format!("{environment:?} {:?} {remarks:?}", environment.settings(&Identity::default()));
     assert!(!told.contains("canary") && told.contains("x-a"), "{told}");
     for bad in ["canary", "canary x=y", "x=canary%0A"] {
         let (environment, remarks) = read(&[("OTEL_EXPORTER_OTLP_HEADERS", bad)]);
-        assert!(environment.headers.0.is_empty());
+        assert!(environment.traces.headers.0.is_empty());
         assert!(remarks.len() == 1 && !remarks[0].contains("canary"), "{remarks:?}");
     }
 }

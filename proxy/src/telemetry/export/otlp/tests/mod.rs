@@ -3,6 +3,8 @@
 mod collector;
 mod environment;
 mod exporter;
+mod metrics;
+mod snapshot;
 mod tls;
 
 use std::collections::BTreeMap;
