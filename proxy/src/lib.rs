@@ -15,6 +15,7 @@
 //!      └────────┼──────────── inspect (way out) ◄────────────────────┘       │
 //!               │                ┊ copy of JSON body or SSE chunks           │
 //!               └────────────────┊───────────────────────────────────────────┘
+//!  stdio/ client ◄─ lines both ways ─┊────────────────────────────► the wrapped process
 //!                                ▼                  ┊ = a look at a copy; the bytes go on unchanged
 //!   protocol/   bytes ─► Message            pure: no I/O, no clock; bad input is a finding, not an error
 //!                                ▼
@@ -47,6 +48,7 @@
 //! - [`exchange`]: which messages belong together, over exchanges, sessions and streams; its only output are the
 //!   events of [`exchange::event`]. [`exchange::trace`] says which span is whose parent.
 //! - [`http`]: the traffic path. [`http::stack`] shows its layers on one page; [`http::trace`] is the one that writes.
+//! - [`stdio`]: the other traffic path, for a server that is a command: its process, and the pipes to and from it.
 //! - [`telemetry`]: from events to metrics, to the ring of recent operations, and to spans ([`telemetry::traces`]). Every
 //!   name is in [`telemetry::names`]. Its `sli` says what is an event of which objective; [`telemetry::quality`] whether
 //!   an answer is sound.
@@ -68,6 +70,9 @@
 //! thread `state` reads and writes the file of error budgets, so that a slow disk delays nothing; for the same reason the
 //! thread `metrics-file` writes the file of metrics where there is one, and the thread `metrics` sends them to a collector.
 //!
+//! A wrapped command has two threads in place of the workers, `input` and `output`, which read, look and write with plain
+//! blocking calls; the main thread looks after the process and does what the control thread does for HTTP.
+//!
 //! # Invariants
 //!
 //! - Nothing on the traffic path parses before it forwards what is already parsed, re-serialises, retries, caches or
@@ -76,7 +81,7 @@
 //! - The only write to traffic is trace context towards the server: `traceparent` and `tracestate` as headers, and
 //!   with `propagate: full` as members of `params._meta`, by cutting bytes out and putting bytes in
 //!   ([`protocol::splice`]). It happens only where traces are on, and in requests only; all other bytes are those that
-//!   came. A request waits for it at most 50 ms, and where it cannot be done it goes on without.
+//!   came. On pipes there are no headers. A request waits for it at most 50 ms, and where it cannot be done it goes on without.
 //! - What cannot be read is forwarded and counted (`mcp_proxy_not_inspected_total`).
 //! - Each request ends in exactly one [`protocol::outcome::Ending`]; each failure has exactly one
 //!   [`fault::Fault`].

@@ -133,8 +133,8 @@ impl Tap {
         let port = AdminPort::open(&config.admin, &config.running, about);
         let served = match port {
             Ok(port) => {
-                // Somebody asked for a port of the system's choice: this is the place to say which it is.
-                if let Address::Tcp(_) = port.address() {
+                // Somebody left the choice of the port to the system, and wants to know it.
+                if port.address() != config.admin && matches!(port.address(), Address::Tcp(_)) {
                     complain(&format_args!("admin port: {}", port.address()));
                 }
                 let state = AdminState {

@@ -220,8 +220,8 @@ fn read(
     {
         without_effect.push(format!("{source}: nothing is counted, and there are no traces"));
     }
-    if let (Some((_, source)), Some(admin::Address::Off)) =
-        (raw.get(&keys::ADMIN), settings.as_ref().map(|(_, config)| &config.admin))
+    if let (Serving::Http, Some((_, source)), Some(admin::Address::Off)) =
+        (purpose.serving(), raw.get(&keys::ADMIN), settings.as_ref().map(|(_, config)| &config.admin))
     {
         without_effect
             .push(format!("{source}: there is no admin port: no metrics, no /readyz, no line of mcp-tap ps"));

@@ -235,8 +235,9 @@ impl Started {
 
     /// Makes the process end if it should and nobody sees to it.
     fn look_after(&mut self) {
-        let waiting = || self.watched.as_ref().map_or(0, |watched| watched.pipe.waiting());
-        let busy = !self.client_gone.load(Ordering::Relaxed) && waiting() > 0;
+        // Where nobody looks, nobody knows.
+        let waits = || self.watched.as_ref().is_none_or(|watched| watched.pipe.waiting() > 0);
+        let busy = !self.client_gone.load(Ordering::Relaxed) && waits();
         let activity = Activity { last_output: self.last_output.at(), busy };
         match self.ending.due(activity, clock::now()) {
             Some(Step::Terminate) => {

@@ -5,6 +5,7 @@
 //! shared out by how long each tool had calls open meanwhile. Of calls that overlap each gets a part, and what was used
 //! while no call was open is nobody's: it is only in the total.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub struct Meter {
     account: Box<dyn Account>,
     shares: Mutex<Shares>,
     system: Mutex<System>,
+    /// As it was seen last.
+    resident: AtomicU64,
 }
 
 /// What is known of the process.
@@ -61,13 +64,20 @@ struct Open {
     calls: u32,
     /// Seconds; with several calls open each gets its part of a second.
     weight: f64,
+    /// Processor seconds that are not written down yet.
+    cpu: f64,
 }
 
 impl Meter {
     /// Watches nothing yet.
     #[must_use]
     pub fn new(account: Box<dyn Account>) -> Arc<Self> {
-        Arc::new(Self { account, shares: Mutex::default(), system: Mutex::default() })
+        Arc::new(Self {
+            account,
+            shares: Mutex::default(),
+            system: Mutex::default(),
+            resident: AtomicU64::new(0),
+        })
     }
 
     fn shares(&self) -> MutexGuard<'_, Shares> {
@@ -88,10 +98,12 @@ impl Meter {
         self.shares().begin(tool, at);
     }
 
-    /// A call ended.
+    /// A call ended. Only now its time is written down: until a tool answered it may have no label of its own.
     pub(super) fn end(&self, tool: &str, at: Instant) {
         self.passed(at);
-        self.shares().end(tool, at);
+        let cpu = self.shares().end(tool, at);
+        let resident = self.resident.load(Ordering::Relaxed);
+        self.account.add(tool, cpu, resident);
     }
 
     /// A message went on: a good moment to look, if nobody does.
@@ -121,6 +133,7 @@ impl Meter {
         // A child that is gone without having been waited for takes its time with it.
         let spent = (usage.cpu - before).max(0.0);
         system.total += spent;
+        self.resident.store(usage.resident, Ordering::Relaxed);
         self.account.total(Usage { cpu: system.total, resident: usage.resident });
         for (tool, cpu) in self.shares().share(spent, at) {
             self.account.add(&tool, cpu, usage.resident);
@@ -133,15 +146,16 @@ impl Shares {
         self.pass(at);
         match self.open.iter_mut().find(|open| open.tool == tool) {
             Some(open) => open.calls += 1,
-            None => self.open.push(Open { tool: tool.into(), calls: 1, weight: 0.0 }),
+            None => self.open.push(Open { tool: tool.into(), calls: 1, weight: 0.0, cpu: 0.0 }),
         }
     }
 
-    fn end(&mut self, tool: &str, at: Instant) {
+    /// What the tool's calls used so far and was not told yet.
+    fn end(&mut self, tool: &str, at: Instant) -> f64 {
         self.pass(at);
-        if let Some(open) = self.open.iter_mut().find(|open| open.tool == tool) {
-            open.calls = open.calls.saturating_sub(1);
-        }
+        let Some(open) = self.open.iter_mut().find(|open| open.tool == tool) else { return 0.0 };
+        open.calls = open.calls.saturating_sub(1);
+        std::mem::take(&mut open.cpu)
     }
 
     /// Time passes for the calls that are open.
@@ -154,36 +168,44 @@ impl Shares {
         self.since = self.since.max(Some(at));
     }
 
-    /// Shares out; begins anew with the calls that go on.
+    /// Shares out; begins anew with the calls that go on. Gives what those used that ended since the last time.
     fn share(&mut self, spent: f64, at: Instant) -> Vec<(CompactString, f64)> {
         self.pass(at);
         let all: f64 = self.open.iter().map(|open| open.weight).sum();
-        let given = self.open.iter().filter(|open| open.weight > 0.0);
-        let given = given.map(|open| (open.tool.clone(), spent * open.weight / all)).collect();
+        let mut ended = Vec::new();
         self.open.retain_mut(|open| {
+            if open.weight > 0.0 {
+                open.cpu += spent * open.weight / all;
+            }
             open.weight = 0.0;
+            if open.calls == 0 {
+                ended.push((open.tool.clone(), open.cpu));
+            }
             open.calls > 0
         });
-        given
+        ended
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::clock;
 
-    /// Plays steps at milliseconds; what was given to whom.
-    fn shared(steps: &[(u64, &str)]) -> Vec<(CompactString, f64)> {
-        let (mut shares, start, mut given) = (Shares::default(), clock::now(), Vec::new());
+    /// Plays steps at milliseconds; what was given to whom, in the end.
+    fn shared(steps: &[(u64, &str)]) -> BTreeMap<String, f64> {
+        let (mut shares, start, mut given) = (Shares::default(), clock::now(), BTreeMap::new());
+        let mut give = |tool: &str, cpu| *given.entry(tool.to_owned()).or_insert(0.0) += cpu;
         for (millis, step) in steps {
             let at = start + Duration::from_millis(*millis);
             match step.split_at(1) {
                 ("+", tool) => shares.begin(tool, at),
-                ("-", tool) => shares.end(tool, at),
+                ("-", tool) => give(tool, shares.end(tool, at)),
                 (_, spent) => {
                     let spent = spent.parse().expect("seconds");
-                    given.extend(shares.share(spent, at));
+                    shares.share(spent, at).iter().for_each(|(tool, cpu)| give(tool, *cpu));
                 }
             }
         }
@@ -192,25 +214,27 @@ mod tests {
 
     #[test]
     fn what_was_used_is_shared_by_the_time_that_calls_were_open() {
-        let cases: [(&[(u64, &str)], &[(&str, f64)]); 6] = [
+        let cases: [(&[(u64, &str)], &[(&str, f64)]); 7] = [
             (&[(0, "=1")], &[]),
-            (&[(0, "+a"), (10, "=1")], &[("a", 1.0)]),
+            (&[(0, "+a"), (10, "=1"), (10, "-a")], &[("a", 1.0)]),
+            // Not told while it goes on.
+            (&[(0, "+a"), (10, "=1")], &[]),
             // Ended between two looks.
-            (&[(0, "+a"), (10, "-a"), (10, "+b"), (40, "=1")], &[("a", 0.25), ("b", 0.75)]),
+            (&[(0, "+a"), (10, "-a"), (10, "+b"), (40, "=1"), (40, "-b")], &[("a", 0.25), ("b", 0.75)]),
             // At the same time.
-            (&[(0, "+a"), (0, "+b"), (10, "=1")], &[("a", 0.5), ("b", 0.5)]),
-            (&[(0, "+a"), (0, "+a"), (0, "+b"), (30, "=3")], &[("a", 2.0), ("b", 1.0)]),
-            // Goes on after a look; what comes after its end is nobody's.
+            (&[(0, "+a"), (0, "+b"), (10, "=1"), (10, "-a"), (10, "-b")], &[("a", 0.5), ("b", 0.5)]),
             (
-                &[(0, "+a"), (10, "=1"), (20, "=2"), (20, "-a"), (20, "=5"), (30, "=7")],
-                &[("a", 1.0), ("a", 2.0)],
+                &[(0, "+a"), (0, "+a"), (0, "+b"), (30, "=3"), (30, "-a"), (30, "-b")],
+                &[("a", 2.0), ("b", 1.0)],
             ),
+            // Goes on after a look; what comes after its end is nobody's.
+            (&[(0, "+a"), (10, "=1"), (20, "=2"), (20, "-a"), (20, "=5"), (30, "=7")], &[("a", 3.0)]),
         ];
         for (steps, expected) in cases {
             let given = shared(steps);
             assert_eq!(given.len(), expected.len(), "{steps:?}: {given:?}");
-            for ((tool, cpu), (other, wanted)) in given.iter().zip(expected) {
-                assert!(tool == other && (cpu - wanted).abs() < 1e-9, "{steps:?}: {given:?}");
+            for (tool, cpu) in expected {
+                assert!((given[*tool] - cpu).abs() < 1e-9, "{steps:?}: {given:?}");
             }
         }
     }
