@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn what_was_used_is_shared_by_the_time_that_calls_were_open() {
-        let cases: [(&[(u64, &str)], &[(&str, f64)]); 7] = [
+        type Steps = &'static [(u64, &'static str)];
+        let cases: [(Steps, &[(&str, f64)]); 7] = [
             (&[(0, "=1")], &[]),
             (&[(0, "+a"), (10, "=1"), (10, "-a")], &[("a", 1.0)]),
             // Not told while it goes on.

@@ -1,5 +1,6 @@
 //! HTTP/1.1 to a collector: one connection, kept open between requests, cleartext or TLS.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -228,7 +229,11 @@ enum Problem {
 
 impl From<hyper::Error> for Problem {
     fn from(error: hyper::Error) -> Self {
-        if error.is_parse() { Self::Foreign } else { Self::Http(error) }
+        // Of who speaks before it was asked the library only says that the request was not sent, because something came.
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<hyper::Error>());
+        let came = |cause: &hyper::Error| cause.source().is_none() && !cause.is_closed();
+        let foreign = error.is_parse() || (error.is_canceled() && cause.is_some_and(came));
+        if foreign { Self::Foreign } else { Self::Http(error) }
     }
 }
 
