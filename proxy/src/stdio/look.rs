@@ -260,3 +260,166 @@ impl Look for Blind {
         &[]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::exchange::event::{Event, Sink};
+    use crate::exchange::trace::{Ids, NotWritten, Propagate, Trust};
+    use crate::exchange::{self, Exchange};
+    use crate::protocol::sampling::Threshold;
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<Event>>);
+
+    impl Sink for Log {
+        fn emit(&self, event: Event) {
+            self.0.lock().expect("no panic").push(event);
+        }
+    }
+
+    impl Log {
+        fn count(&self, what: impl Fn(&Event) -> bool) -> usize {
+            self.0.lock().expect("no panic").iter().filter(|event| what(event)).count()
+        }
+    }
+
+    fn input(writes: bool) -> (Input, Arc<Log>) {
+        let trace = exchange::trace::Settings {
+            propagate: Propagate::Full,
+            trust: Trust::Continue,
+            threshold: Threshold::NEVER,
+            follow_parent: true,
+            ids: Ids::Random,
+        };
+        let log = Arc::new(Log::default());
+        let settings = exchange::Settings { trace: Some(trace), ..exchange::Settings::default() };
+        let pipe = Exchange::new(settings, Arc::clone(&log) as _).pipe(clock::now());
+        let settings = Settings {
+            command: Vec::new(),
+            exit_wait: None,
+            kill_wait: None,
+            message_limit: 1 << 20,
+            memory: 1 << 20,
+            captures: Captures::NONE,
+            writes,
+        };
+        (Input::new(pipe, &settings, None), log)
+    }
+
+    /// What goes on of these chunks, in the pieces in which it does; `late`: the time of what is held is over after each.
+    fn passed(input: &mut Input, chunks: &[&[u8]], late: bool) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.push(input.chunk(chunk, clock::now()).to_vec());
+            if late && input.deadline().is_some() {
+                out.push(input.release().to_vec());
+            }
+        }
+        out.push(input.release().to_vec());
+        out.retain(|piece| !piece.is_empty());
+        out
+    }
+
+    const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
+    /// What is put behind the brace of `params`, but for the ids.
+    const BEFORE: &str = r#""_meta":{"traceparent":""#;
+    const WRITTEN: usize = BEFORE.len() + 55 + "\"},".len();
+
+    /// The bytes without the contexts that were written, and how many there were.
+    fn without_contexts(bytes: &[u8]) -> (Vec<u8>, usize) {
+        let (mut plain, mut rest, mut count) = (Vec::new(), bytes, 0);
+        while let Some(at) = memchr::memmem::find(rest, BEFORE.as_bytes()) {
+            plain.extend_from_slice(&rest[..at]);
+            rest = &rest[at + WRITTEN..];
+            count += 1;
+        }
+        plain.extend_from_slice(rest);
+        (plain, count)
+    }
+
+    #[test]
+    fn whole_lines_carry_a_context_and_half_ones_wait_for_it() {
+        let line = format!("{CALL}\n");
+        let (head, tail) = line.split_at(20);
+        let (mut input, log) = input(true);
+        let out = passed(&mut input, &[head.as_bytes(), tail.as_bytes()], false);
+        assert_eq!(out.len(), 1, "held until it was whole");
+        assert_eq!(without_contexts(&out[0]), (line.clone().into_bytes(), 1));
+        // Its time over, it goes on without.
+        let out = passed(&mut input, &[head.as_bytes(), tail.as_bytes()], true);
+        assert_eq!(out, [head.as_bytes(), tail.as_bytes()]);
+        let too_large = |event: &Event| matches!(event, Event::NotWritten(NotWritten::TooLarge));
+        assert_eq!(log.count(too_large), 1);
+        // And the next one has one again.
+        assert_eq!(without_contexts(&passed(&mut input, &[line.as_bytes()], true)[0]).1, 1);
+    }
+
+    #[test]
+    fn a_long_line_is_held_up_to_its_bound_and_what_is_held_does_not_grow() {
+        let (mut input, _log) = input(true);
+        let chunk = vec![b' '; HOLD_SIZE / 2];
+        assert!(input.chunk(&chunk, clock::now()).is_empty());
+        assert_eq!(input.chunk(&chunk, clock::now()).len(), HOLD_SIZE);
+        for _ in 0..10 {
+            assert_eq!(input.chunk(&chunk, clock::now()).len(), chunk.len());
+            assert!(input.held.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_the_rest_of_the_line() {
+        let (input, log) = input(false);
+        let mut inspection = input.inspection;
+        let messages = |inspection: &mut Inspection, chunk: &str, fails: bool| {
+            let mut count = 0;
+            inspection.read(chunk.as_bytes(), clock::now(), &mut |_, found| {
+                assert!(!fails, "as a bug would");
+                count += usize::from(matches!(found, Found::Message(..)));
+            });
+            count
+        };
+        assert_eq!(messages(&mut inspection, &format!("{CALL}\n{}", &CALL[..9]), true), 0);
+        let internal = |event: &Event| matches!(event, Event::NotInspected(NotInspected::Internal));
+        assert_eq!(log.count(internal), 1);
+        // The rest of that line, and a whole one.
+        assert_eq!(messages(&mut inspection, &format!("{}\n{CALL}\n", &CALL[9..]), false), 1);
+    }
+
+    fn any_line() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            4 => Just(CALL.as_bytes().to_vec()),
+            1 => Just(format!("[{CALL},{CALL}]").into_bytes()),
+            1 => Just(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#.to_vec()),
+            1 => Just(b"a log line".to_vec()),
+            1 => Just(Vec::new()),
+            1 => proptest::collection::vec(any::<u8>(), 0..60),
+        ]
+    }
+
+    proptest! {
+        /// Whatever passes in whatever pieces, and however long it takes: but for contexts it is what came.
+        #[test]
+        fn nothing_but_contexts_is_added(
+            lines in proptest::collection::vec(any_line(), 0..12),
+            cuts in proptest::collection::vec(0usize..1200, 0..10),
+            late: bool,
+            writes: bool,
+        ) {
+            let mut sent = lines.join(&b'\n');
+            sent.extend_from_slice(if late { b"\n" } else { b"" });
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(sent.len())).collect();
+            cuts.extend([0, sent.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<_> = cuts.windows(2).map(|pair| &sent[pair[0]..pair[1]]).collect();
+            let (mut input, _log) = input(writes);
+            let (plain, count) = without_contexts(&passed(&mut input, &chunks, late).concat());
+            prop_assert_eq!(plain, sent);
+            prop_assert!(writes || count == 0);
+        }
+    }
+}
