@@ -82,6 +82,38 @@ fn calls_are_counted_by_tool_and_ending() {
     assert_eq!(names.keys().collect::<Vec<_>>(), [&["files".to_owned()]]);
 }
 
+#[test]
+fn many_calls_at_once_are_each_counted_once() {
+    const CALLS: usize = 3000;
+    let collector = Collector::start();
+    let metrics = measured(&["--propagate", "full", "--otlp-endpoint", &collector.endpoint()], |client| {
+        client.greet();
+        let tool = |number: usize| ["work", "fail", "nothing"][number % 3];
+        // Some are open at any time, under ids that come again.
+        let send = |client: &mut Wrapped, number: usize| {
+            let params = json!({"name": tool(number), "arguments": {"number": number}});
+            let call = json!({"jsonrpc": "2.0", "id": number % 64, "method": "tools/call", "params": params});
+            client.send(&call.to_string());
+        };
+        (0..32).for_each(|number| send(client, number));
+        for number in 0..CALLS {
+            let answer: Value = serde_json::from_str(&client.line()).expect("JSON");
+            assert_eq!(answer["id"], number % 64);
+            if number + 32 < CALLS {
+                send(client, number + 32);
+            }
+        }
+    });
+    let third = (CALLS / 3) as f64;
+    for result in [("success", third), ("error", 2.0 * third)] {
+        assert_eq!(metrics.sum_where("mcp_tool_requests_total", &[("result", result.0)]), result.1);
+    }
+    assert_eq!(metrics.sum("mcp_proxy_faults_total"), 2.0 * third);
+    for none in ["unmatched_messages", "not_inspected", "trace_context_not_written"] {
+        assert_eq!(metrics.sum(&format!("mcp_proxy_{none}_total")), 0.0, "{none}");
+    }
+}
+
 /// Families that say how long something took, or how it travelled.
 fn depends_on_the_way(name: &str) -> bool {
     let families = [
