@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 
 use super::core::Core;
 use super::event::{Client, Event};
 use super::trace::Peer;
 
-/// A client connection. Clones are the same connection; the last one dropped ends it.
+/// A client connection. Clones are the same connection; the last one dropped ends it, if it was not closed before.
 ///
 /// The events of a connection add up: one more of the default client when it opens, one less of one and one more of
 /// the other when another client is seen on it, one less of the last when it is gone.
@@ -17,14 +17,15 @@ pub struct Connection(Arc<Inner>);
 
 struct Inner {
     core: Arc<Core>,
-    client: ArcSwap<Client>,
+    /// `None` once it is closed.
+    client: ArcSwapOption<Client>,
     peer: Option<Arc<Peer>>,
 }
 
 impl Connection {
     pub(super) fn open(core: &Arc<Core>, peer: Option<Peer>) -> Self {
         core.emit(Event::ConnectionOpened);
-        let client = ArcSwap::new(Arc::clone(core.clients.unknown()));
+        let client = ArcSwapOption::from(Some(Arc::clone(core.clients.unknown())));
         Self(Arc::new(Inner { core: Arc::clone(core), client, peer: peer.map(Arc::new) }))
     }
 
@@ -40,22 +41,41 @@ impl Connection {
 
     /// This client speaks on it now. A caller without a name does not replace one that has a name.
     pub(super) fn identify(&self, client: &Arc<Client>) {
-        let known = self.0.client.load();
-        if Arc::ptr_eq(&known, client)
-            || **known == **client
-            || (client.info.is_none() && known.info.is_some())
-        {
-            return;
+        let mut known = self.0.client.load();
+        while let Some(before) = known.as_ref() {
+            if Arc::ptr_eq(before, client)
+                || **before == **client
+                || (client.info.is_none() && before.info.is_some())
+            {
+                return;
+            }
+            // Only in the place of the one who is taken away below: so the sum is right, whoever else comes or closes it
+            // meanwhile.
+            let found = self.0.client.compare_and_swap(before, Some(Arc::clone(client)));
+            if found.as_ref().is_some_and(|found| Arc::ptr_eq(found, before)) {
+                let (before, client) = (Arc::clone(before), Arc::clone(client));
+                return self.0.core.emit(Event::ConnectionIdentified { before, client });
+            }
+            known = found;
         }
-        drop(known);
-        // The swap makes the sum right: what it returns was the last one's `client`, whoever else swaps meanwhile.
-        let before = self.0.client.swap(Arc::clone(client));
-        self.0.core.emit(Event::ConnectionIdentified { before, client: Arc::clone(client) });
+    }
+
+    /// It is gone, though somebody may still hold it.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        if let Some(client) = self.client.swap(None) {
+            self.core.emit(Event::ConnectionClosed { client });
+        }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.core.emit(Event::ConnectionClosed { client: self.client.load_full() });
+        self.close();
     }
 }

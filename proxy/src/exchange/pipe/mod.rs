@@ -214,6 +214,8 @@ impl Inner {
         }
         self.session.leave(at);
         core.end_session(&self.session, at, if failed { "process_exit" } else { "" });
+        // Whoever carries messages may hold the pipes a little longer.
+        self.connection.close();
     }
 }
 

@@ -118,6 +118,34 @@ fn the_end_of_the_process_ends_what_is_open_by_whose_wish_it_was() {
 }
 
 #[test]
+fn the_client_is_gone_with_the_process_though_somebody_still_holds_the_pipe() {
+    let mut player = Player::new(Settings::default());
+    let pipe = player.exchange.pipe(player.start);
+    let line = Line { began: player.start, ended: player.start };
+    let say = |pipe: &Pipe, text: &str| {
+        let (mut messages, _) = messages(text);
+        pipe.client_message(&mut messages[0], line, None);
+    };
+    let mut seen = || {
+        let events = player.events();
+        let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+        [
+            count(|event| matches!(event, Event::ConnectionIdentified { .. })),
+            count(|event| matches!(event, Event::ConnectionClosed { .. })),
+        ]
+    };
+    say(&pipe, r#"request 0 initialize {"clientInfo":{"name":"one","version":"1"}}"#);
+    assert_eq!(seen(), [1, 0]);
+    pipe.end(ProcessEnd::Asked, line.ended);
+    assert_eq!(seen(), [0, 1]);
+    say(&pipe, r#"request 1 initialize {"clientInfo":{"name":"two","version":"1"}}"#);
+    drop(pipe);
+    assert_eq!(seen(), [0, 0]);
+    player.exchange.close(line.ended);
+    player.finish();
+}
+
+#[test]
 fn ids_are_those_of_one_direction_and_may_come_again() {
     check(
         "the same id in both directions",
