@@ -1,5 +1,7 @@
 //! What the client sends.
 
+use std::sync::atomic::Ordering;
+
 use crate::protocol::message::{Message, MessageKind};
 use crate::protocol::method::Method;
 use crate::protocol::outcome::Ending;
@@ -34,6 +36,9 @@ impl Inner {
             return core.full();
         }
         let era = era_of(message).unwrap_or(Era::Legacy);
+        if era == Era::Modern {
+            self.modern.store(true, Ordering::Relaxed);
+        }
         let trace = self.begin_trace(message, line, edits);
         let kind = (Direction::ToServer, OperationKind::Request, era);
         let mut draft = self.draft(kind, message, line.began, trace);

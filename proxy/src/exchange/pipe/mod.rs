@@ -7,7 +7,8 @@
 //!
 //! What is different from HTTP (mcp-wire.md §4):
 //! - Answers are found by direction and id, also modern ones: the process is the place where they meet.
-//! - The session begins with the process and ends with it; who the client is, `initialize` says, or each modern message.
+//! - The session begins with the process and ends with it; who the client is, `initialize` says, or each modern message. If
+//!   all of them were modern, it is one of that revision, and thus none that is counted.
 //! - A notification is over when its line was written.
 //! - Nothing times out, but for the longest time that an answer is waited for at all
 //!   ([`Settings::answer_wait`](super::Settings::answer_wait)).
@@ -46,6 +47,8 @@ struct Inner {
     scope: Scope,
     /// A `subscriptions/listen` was acknowledged: its last answer ends nothing that is open.
     listens: AtomicBool,
+    /// A request of the modern era was seen.
+    modern: AtomicBool,
     over: AtomicBool,
 }
 
@@ -78,8 +81,8 @@ impl Pipe {
         session.enter(at);
         core.start_session(&session);
         let connection = Connection::open(core, None);
-        let (listens, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Inner { connection, session, scope, listens, over }))
+        let [listens, modern, over] = [const { AtomicBool::new(false) }; 3];
+        Self(Arc::new(Inner { connection, session, scope, listens, modern, over }))
     }
 
     /// A message of the client is complete. Adds to `edits` what is to be written into the line, which has not gone on
@@ -213,6 +216,11 @@ impl Inner {
             core.end(&call, ending, at);
         }
         self.session.leave(at);
+        // What then ends is no session of the conventions: the modern era has none (otel-mcp.md §5).
+        if self.modern.load(Ordering::Relaxed) && self.session.peer().version.is_none() {
+            let client = Arc::clone(&self.session.peer().client);
+            self.session.agree(Peer { client, version: Some(Version::V2026_07_28) });
+        }
         core.end_session(&self.session, at, if failed { "process_exit" } else { "" });
         // Whoever carries messages may hold the pipes a little longer.
         self.connection.close();

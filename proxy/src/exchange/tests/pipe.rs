@@ -191,7 +191,19 @@ fn modern_requests_meet_their_answers_and_can_be_cancelled() {
          tools/call b success 0..1
          notification notifications/cancelled success 2..2
          tools/call a cancelled 0..2
-         session of - ends after 9 - stdio",
+         session of - ends after 9 2026-07-28 stdio",
+    );
+    check(
+        "asked and refused",
+        r#"0 > modern 1 server/discover {}
+           1 < error 1 -32601
+           2 > request 2 initialize {"clientInfo":{"name":"inspector","version":"1"}}
+           3 < result 2 {"protocolVersion":"2025-06-18"}
+           9 end asked"#,
+        "session of - starts
+         server/discover rpc -32601 on 0 0..1
+         initialize success 2..3
+         session of inspector ends after 9 2025-06-18 stdio",
     );
 }
 
