@@ -19,7 +19,7 @@ pub(crate) enum Dialect {
 
 /// How a call of a tool ends.
 #[derive(Clone, Copy)]
-enum End {
+pub(crate) enum End {
     Success,
     ToolError,
     InvalidParams,
@@ -55,8 +55,7 @@ impl Plan {
         plan.call("repeat", json!({"text": "", "times": 1}), End::Success);
         plan.call("test_error_handling", json!({}), End::ToolError);
         plan.call("add", json!({"a": "x"}), End::ToolError);
-        plan.call("add", json!({"a": 2, "b": 3}), End::Success);
-        plan.repeated.push("add");
+        plan.call_again("add", json!({"a": 2, "b": 3}), End::Success);
         plan.unknown_tool(if typescript { End::InvalidParams } else { End::ToolError });
         plan.together("add", [json!({"a": 1, "b": 1}), json!({"a": 1, "b": 2}), json!({"a": 1, "b": 3})]);
         plan.progress("slow", json!({"steps": 4, "millis": 100}), false);
@@ -98,8 +97,7 @@ impl Plan {
         plan.call("get-structured-content", json!({"location": "Chicago"}), End::Success);
         plan.call("get-tiny-image", json!({}), End::Success);
         plan.call("get-resource-links", json!({"count": 3}), End::Success);
-        plan.call("echo", json!({"message": "é€𝄞"}), End::Success);
-        plan.repeated.push("echo");
+        plan.call_again("echo", json!({"message": "é€𝄞"}), End::Success);
         plan.together("get-sum", [json!({"a": 1, "b": 1}), json!({"a": 1, "b": 2}), json!({"a": 1, "b": 3})]);
         // It does not hear of the cancellation: the second call lasts until the first has fallen silent.
         plan.cancel("trigger-long-running-operation", json!({"duration": 0.6, "steps": 4}));
@@ -117,39 +115,45 @@ impl Plan {
         plan
     }
 
-    fn new() -> Self {
+    /// Lists the tools.
+    pub(crate) fn new() -> Self {
         let mut plan = Self::default();
         plan.step(json!({"do": "list_tools"}));
         plan
     }
 
-    fn step(&mut self, step: Value) {
+    pub(crate) fn step(&mut self, step: Value) {
         self.steps.push(step);
     }
 
-    fn call(&mut self, name: &'static str, arguments: Value, end: End) {
+    pub(crate) fn call(&mut self, name: &'static str, arguments: Value, end: End) {
         self.step(json!({"do": "call", "name": name, "arguments": arguments}));
         self.calls.push((name, end));
     }
 
-    fn unknown_tool(&mut self, end: End) {
+    pub(crate) fn unknown_tool(&mut self, end: End) {
         self.step(json!({"do": "call", "name": "nope", "arguments": {}}));
         self.calls.push((UNKNOWN, end));
     }
 
-    fn together<const N: usize>(&mut self, name: &'static str, arguments: [Value; N]) {
+    pub(crate) fn together<const N: usize>(&mut self, name: &'static str, arguments: [Value; N]) {
         let calls = arguments.map(|arguments| json!({"name": name, "arguments": arguments}));
         self.step(json!({"do": "together", "calls": calls.as_slice()}));
         self.calls.extend([(name, End::Success); N]);
     }
 
     /// `loose`: the reports travel on another stream than the answer, and their order against it is chance.
-    fn progress(&mut self, name: &'static str, arguments: Value, loose: bool) {
+    pub(crate) fn progress(&mut self, name: &'static str, arguments: Value, loose: bool) {
         self.step(json!({"do": "progress", "name": name, "arguments": arguments, "loose": loose}));
         self.calls.push((name, End::Success));
     }
 
-    fn cancel(&mut self, name: &'static str, arguments: Value) {
+    pub(crate) fn call_again(&mut self, name: &'static str, arguments: Value, end: End) {
+        self.call(name, arguments, end);
+        self.repeated.push(name);
+    }
+
+    pub(crate) fn cancel(&mut self, name: &'static str, arguments: Value) {
         self.step(json!({"do": "cancel", "name": name, "arguments": arguments}));
         self.calls.push((name, End::Cancelled));
     }

@@ -7,10 +7,11 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { ELICITED, counting, follow, program } from './steps.mjs';
+import { ELICITED, counting, countingPrograms, follow, program } from './steps.mjs';
 
 const [target, mode, plan] = process.argv.slice(2);
 const sent = {};
+const started = countingPrograms(StdioClientTransport, sent);
 const client = new Client(
     { name: 'typescript-v1', version: '1.32.2' },
     { capabilities: { elicitation: { form: {} } } }
@@ -26,4 +27,4 @@ const server = client.getServerVersion();
 const answers = await follow(JSON.parse(plan), client, (params, opts) => client.callTool(params, undefined, opts));
 if (transport.sessionId) await transport.terminateSession();
 await client.close();
-console.log(JSON.stringify({ server, version: transport.protocolVersion ?? null, answers, sent }));
+console.log(JSON.stringify({ server, version: transport.protocolVersion ?? null, answers, sent, started: started() }));

@@ -1,13 +1,14 @@
 """A client on the official Python SDK: `client.py TARGET legacy|auto|modern|sse PLAN`.
 
 The target is an address, or a program with its arguments as a JSON list, which is spoken to over standard input and
-output. Prints one JSON object: the answers to the steps of PLAN, and how many messages of each method it sent (to an
-address only).
+output. Prints one JSON object: the answers to the steps of PLAN, how many messages of each method it sent, and how many
+programs it started.
 """
 
 import json
 import sys
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import anyio
 import httpx2
@@ -21,6 +22,7 @@ from mcp_types import ElicitResult, Implementation
 TARGET, MODE, PLAN = sys.argv[1:]
 ELICITED = {"username": "tester", "email": "tester@example.org"}
 sent: Counter[str] = Counter()
+started = 0
 
 
 async def count(request: httpx2.Request) -> None:
@@ -33,6 +35,23 @@ def http_client(*args, **kwargs) -> httpx2.AsyncClient:
     client = create_mcp_http_client(*args, **kwargs)
     client.event_hooks["request"].append(count)
     return client
+
+
+@asynccontextmanager
+async def program():
+    """The transport of a program, whose messages are counted."""
+    global started
+    started += 1
+    command, *args = json.loads(TARGET)
+    async with stdio_client(StdioServerParameters(command=command, args=args)) as (read, write):
+        send = write.send
+
+        async def count_and_send(item) -> None:
+            sent[getattr(item.message, "method", "answer")] += 1
+            await send(item)
+
+        write.send = count_and_send
+        yield read, write
 
 
 async def elicited(_context, _params) -> ElicitResult:
@@ -107,8 +126,7 @@ async def follow(client: Client) -> list:
 
 def transport(http: httpx2.AsyncClient):
     if TARGET.startswith("["):
-        command, *args = json.loads(TARGET)
-        return stdio_client(StdioServerParameters(command=command, args=args))
+        return program()
     if MODE == "sse":
         return sse_client(TARGET, httpx_client_factory=http_client)
     return streamable_http_client(TARGET, http_client=http)
@@ -121,7 +139,7 @@ async def main() -> None:
     async with http, Client(transport(http), mode=mode, client_info=info, elicitation_callback=elicited) as client:
         server, version = plain(client.server_info), client.protocol_version
         answers = await follow(client)
-    print(json.dumps({"server": server, "version": version, "answers": answers, "sent": sent}))
+    print(json.dumps({"server": server, "version": version, "answers": answers, "sent": sent, "started": started}))
 
 
 anyio.run(main)

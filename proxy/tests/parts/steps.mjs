@@ -43,14 +43,35 @@ export async function follow(plan, client, call) {
 /** A `fetch` that counts the JSON-RPC methods it sends, in `sent`. */
 export function counting(sent) {
     return (url, init) => {
-        if (typeof init?.body === 'string') {
-            for (const message of [JSON.parse(init.body)].flat()) {
-                const method = message.method ?? 'answer';
-                sent[method] = (sent[method] ?? 0) + 1;
-            }
-        }
+        if (typeof init?.body === 'string') count(JSON.parse(init.body), sent);
         return fetch(url, init);
     };
+}
+
+/**
+ * Has a class of transports count what its instances send, in `sent`, and how many programs they start, which it gives
+ * when called. It is the class that is changed: client-v2 starts programs of its own to ask which revisions they speak,
+ * and does so only by exactly this class.
+ */
+export function countingPrograms(Transport, sent) {
+    const { send, start } = Transport.prototype;
+    let started = 0;
+    Transport.prototype.send = function (message, ...rest) {
+        count(message, sent);
+        return send.call(this, message, ...rest);
+    };
+    Transport.prototype.start = function () {
+        started++;
+        return start.call(this);
+    };
+    return () => started;
+}
+
+function count(messages, sent) {
+    for (const message of [messages].flat()) {
+        const method = message.method ?? 'answer';
+        sent[method] = (sent[method] ?? 0) + 1;
+    }
 }
 
 /** A program with its arguments as a JSON list, as transports want to have it. */
