@@ -31,6 +31,13 @@ impl Parts {
         command
     }
 
+    /// A module of an installed Python package, as a program.
+    pub(crate) fn module(&self, name: &str) -> Command {
+        let mut command = self.command("venv/bin/python");
+        command.args(["-m", name]);
+        command
+    }
+
     /// A program of an installed npm package.
     pub(crate) fn package(&self, program: &str) -> Command {
         let mut command = self.command("bin/node");
