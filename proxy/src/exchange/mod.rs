@@ -30,7 +30,7 @@
 //! # A process and its pipes
 //!
 //! A wrapped process ([`Exchange::pipe`]) has one client, whose messages all share two pipes. There every request stands in
-//! the table, modern ones too, until a line answers it, the client cancels it, or the process ends ([`pipe`]). How an
+//! the table, modern ones too, until a line answers it, the client cancels it, or the process ends (`pipe`). How an
 //! answer ends a request, and all that follows from it, is the same.
 //!
 //! # What goes on after its request
