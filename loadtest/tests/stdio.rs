@@ -34,6 +34,41 @@ fn broken_tap(folder: &Path, filter: &str) -> PathBuf {
     path
 }
 
+const WAYS: [&str; 5] = [
+    "direct",
+    "cat | server | cat",
+    "mcp-tap",
+    "mcp-tap, traces 10%, propagate full",
+    "mcp-tap, inspect off",
+];
+
+/// Figures of every way; of all but the direct one; and of those with mcp-tap between.
+const FIGURES: [&[&str]; 3] = [
+    &[
+        "/first_answer_ms/value/median",
+        "/single/p50_micros/value/median",
+        "/single/p99_micros/value/median",
+        "/single/messages_per_second/value/lowest",
+        "/pipelined/messages_per_second/value/median",
+        "/large/p50_micros/value/highest",
+    ],
+    &[
+        "/first_answer_ms/added/median",
+        "/single/p50_micros/added/median",
+        "/single/p99_micros/times/median",
+        "/large/p50_micros/added/lowest",
+        "/single/cpu_micros/median",
+        "/pipelined/cpu_micros/median",
+        "/large/cpu_micros/median",
+    ],
+    &[
+        "/resident_started_kib/median",
+        "/resident_called_kib/median",
+        "/resident_ended_kib/median",
+        "/guard_kib/median",
+    ],
+];
+
 #[test]
 fn every_way_is_measured_and_what_it_adds_to_the_direct_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -43,47 +78,26 @@ fn every_way_is_measured_and_what_it_adds_to_the_direct_one() {
     assert!(output.status.success(), "{}", said(&output));
     let measured: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let ways = measured["ways"].as_array().unwrap();
-    let names: Vec<&str> = ways.iter().map(|way| way["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["direct", "mcp-tap", "mcp-tap, traces 10%, propagate full", "mcp-tap, inspect off"]);
+    assert_eq!(ways.iter().map(|way| way["name"].as_str().unwrap()).collect::<Vec<_>>(), WAYS);
     let (table, progress) = (String::from_utf8_lossy(&output.stdout), said(&output));
     for (index, way) in ways.iter().enumerate() {
         let figure = |path: &str| way.pointer(path).and_then(Value::as_f64);
-        for path in [
-            "/first_answer_ms/value/median",
-            "/single/p50_micros/value/median",
-            "/single/p99_micros/value/median",
-            "/single/messages_per_second/value/lowest",
-            "/pipelined/messages_per_second/value/median",
-            "/large/p50_micros/value/highest",
-        ] {
-            assert!(figure(path).unwrap() > 0.0, "{path}: {way}");
+        for (from, figures) in FIGURES.iter().enumerate() {
+            for path in *figures {
+                assert_eq!(figure(path).is_some(), index >= from, "{path}: {way}");
+            }
         }
-        for path in [
-            "/first_answer_ms/added/median",
-            "/single/p50_micros/added/median",
-            "/single/p99_micros/times/median",
-            "/large/p50_micros/added/lowest",
-            "/single/cpu_micros/median",
-            "/pipelined/cpu_micros/median",
-            "/large/cpu_micros/median",
-            "/resident_started_kib/median",
-            "/resident_called_kib/median",
-            "/resident_ended_kib/median",
-            "/guard_kib/median",
-        ] {
-            assert_eq!(figure(path).is_some(), index > 0, "{path}: {way}");
-        }
+        assert!(FIGURES[0].iter().all(|path| figure(path) > Some(0.0)), "{way}");
         assert_eq!(way["pipelined"]["p50_micros"], Value::Null);
-        let name = names[index];
-        let rows = table.lines().filter(|line| line.trim_start().starts_with(name)).count();
-        assert!(rows >= 4, "{name}: {table}");
-        assert!(progress.contains(&format!("round 2 of 2: {name}\n")), "{progress}");
+        let rows = table.lines().filter(|line| line.trim_start().starts_with(WAYS[index])).count();
+        assert!(rows >= 4, "{table}");
+        assert!(progress.contains(&format!("round 2 of 2: {}\n", WAYS[index])), "{progress}");
     }
-    for wrapped in &ways[1..] {
+    for wrapped in &ways[2..] {
         // A wrapper is some MiB, and a shell is not nothing.
-        let kib = |name: &str| wrapped[name]["median"].as_f64().unwrap();
-        assert!(kib("resident_started_kib") > 2048.0 && kib("guard_kib") > 100.0, "{wrapped}");
-        assert!(wrapped["single"]["cpu_micros"]["median"].as_f64().unwrap() > 1.0, "{wrapped}");
+        let median = |path: &str| wrapped.pointer(&format!("{path}/median")).unwrap().as_f64().unwrap();
+        assert!(median("/resident_started_kib") > 2048.0 && median("/guard_kib") > 100.0, "{wrapped}");
+        assert!(median("/single/cpu_micros") > 1.0, "{wrapped}");
     }
     assert_eq!(measured["goals"].as_array().unwrap().len(), 2);
     assert!(table.contains("stdio, one call at a time: added p50"), "{table}");

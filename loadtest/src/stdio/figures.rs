@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::turn::{Case, Resident, Turn};
-use super::ways::Way;
+use super::ways::{Between, Way};
 use crate::compare::{Ratio, TAP};
 use crate::goals::Goal;
 
@@ -120,7 +120,7 @@ const NOTHING: Changed =
 pub(super) fn of(ways: &[Way], turns: &[Vec<Turn>]) -> Vec<WayFigures> {
     let direct = turns.first().map_or(&[][..], Vec::as_slice);
     let figures = |(way, turns): (&Way, &Vec<Turn>)| {
-        let rounds = Rounds { turns, direct, same: !way.is_wrapped() };
+        let rounds = Rounds { turns, direct, same: way.between == Between::Nothing };
         WayFigures {
             name: way.name.to_owned(),
             first_answer_ms: rounds

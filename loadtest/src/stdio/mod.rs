@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   session ──► serve-stdio                            direct
+//!   session ──► cat ──► serve-stdio ──► cat            the floor: whatever stands between copies, and is woken up
 //!   session ──► mcp-tap stdio -- ──► serve-stdio       wrapped, in three ways
 //! ```
 //!

@@ -1,12 +1,11 @@
 //! One turn of one way: start, calls of three kinds, end.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::session::{Session, SessionError, quoted};
 use super::talk::Call;
-use super::ways::Way;
+use super::ways::{Between, Way};
 use super::{LARGE, PIPELINED, Settings, StdioError};
 use crate::clock;
 use crate::compare::{CpuTime, ProcessError, Processes};
@@ -134,24 +133,27 @@ fn measure(
     let first_answer = clock::now() - began;
     session.finish_handshake()?;
     session.call(&Call::context(way.traced))?;
-    let wrapper = way.is_wrapped().then(|| Processes::of(session.pid()).only(|pid| pid == session.pid()));
-    let resident = || wrapper.as_ref().map(Processes::resident_kib).transpose();
+    let pid = session.pid();
+    let tap = (way.between == Between::Tap).then(|| Processes::of(pid).only(|one| one == pid));
+    let floor = (way.between == Between::Floor).then(|| not_the_fixture(pid, &plan.program));
+    let resident = || tap.as_ref().map(Processes::resident_kib).transpose();
+    let wrapper = tap.as_ref().or(floor.as_ref());
     std::thread::sleep(SETTLE);
     let started = resident()?;
     session.call_one_by_one(&plan.echo, plan.calls / WARM_UP)?;
-    let single = case(wrapper.as_ref(), plan.calls, || session.call_one_by_one(&plan.echo, plan.calls))?;
-    let pipelined = case(wrapper.as_ref(), plan.pipelined_calls, || {
+    let single = case(wrapper, plan.calls, || session.call_one_by_one(&plan.echo, plan.calls))?;
+    let pipelined = case(wrapper, plan.pipelined_calls, || {
         session.call_pipelined(&plan.echo, plan.pipelined_calls, plan.window)?;
         Ok(Latency::new())
     })?;
     let called = resident()?;
     session.call_one_by_one(&plan.large, 1)?;
-    let large =
-        case(wrapper.as_ref(), plan.large_calls, || session.call_one_by_one(&plan.large, plan.large_calls))?;
+    let large = case(wrapper, plan.large_calls, || session.call_one_by_one(&plan.large, plan.large_calls))?;
     let ended = resident()?;
     let resident = match (started, called, ended) {
         (Some(started), Some(called), Some(ended)) => {
-            Some(Resident { started, called, ended, guard: guard_kib(session.pid(), &plan.program)? })
+            let guard = not_the_fixture(pid, &plan.program).only(|one| one != pid).resident_kib()?;
+            Some(Resident { started, called, ended, guard })
         }
         _ => None,
     };
@@ -174,10 +176,9 @@ fn case(
     Ok(Case { calls, took, latency, cpu })
 }
 
-/// The wrapper's children other than the fixture.
-fn guard_kib(wrapper: u32, fixture: &Path) -> Result<u64, ProcessError> {
-    let program = |pid: u32| -> io::Result<PathBuf> { std::fs::read_link(format!("/proc/{pid}/exe")) };
+/// What was started, and what came of it but for the fixture.
+fn not_the_fixture(started: u32, fixture: &Path) -> Processes {
     let fixture = fixture.canonicalize().unwrap_or_else(|_| fixture.to_owned());
-    let is_guard = |pid| pid != wrapper && program(pid).is_ok_and(|program| program != fixture);
-    Processes::of(wrapper).only(is_guard).resident_kib()
+    Processes::of(started)
+        .only(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program != fixture))
 }

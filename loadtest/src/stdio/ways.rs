@@ -10,15 +10,28 @@ use crate::compare::TAP;
 use crate::compare::target::TAP_OFF;
 use crate::workers::Running;
 
-/// Name of the way without mcp-tap; the others are compared with it.
-pub(super) const DIRECT: &str = "direct";
+/// The way without anything between; the others are compared with it.
+const DIRECT: &str = "direct";
+/// The floor: two processes that only copy, one for each direction, in place of two threads that also look.
+const FLOOR: &str = "cat | server | cat";
+/// What a shell makes of it.
+const COPY: &str = "cat | \"$@\" | cat";
 /// The one that sends traces, and writes their context into every request.
 const TRACED: &str = "mcp-tap, traces 10%, propagate full";
+
+/// What stands between client and fixture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Between {
+    Nothing,
+    Floor,
+    Tap,
+}
 
 /// One way.
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) name: &'static str,
+    pub(super) between: Between,
     /// What stands before the fixture's command.
     wrapper: Vec<String>,
     /// The fixture.
@@ -31,8 +44,8 @@ impl Way {
     /// What is to be started.
     pub(super) fn command(&self) -> Command {
         let mut command = match self.wrapper.split_first() {
-            Some((tap, arguments)) => {
-                let mut command = Command::new(tap);
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
                 command.args(arguments).arg(&self.program);
                 command
             }
@@ -40,10 +53,6 @@ impl Way {
         };
         command.arg("serve-stdio");
         command
-    }
-
-    pub(super) fn is_wrapped(&self) -> bool {
-        !self.wrapper.is_empty()
     }
 }
 
@@ -61,8 +70,16 @@ impl Ways {
         let collector = any_port.map_err(std::io::Error::other).and_then(collector::start).map_err(failed)?;
         let endpoint = format!("http://{}", collector.address());
         let traces = ["--otlp-endpoint", &endpoint, "--trace-ratio", "10%", "--propagate", "full"];
+        let plain = |name, between, wrapper: &[&str]| Way {
+            name,
+            between,
+            wrapper: wrapper.iter().map(ToString::to_string).collect(),
+            program: settings.program.clone(),
+            traced: false,
+        };
         let all = vec![
-            Way { name: DIRECT, wrapper: Vec::new(), program: settings.program.clone(), traced: false },
+            plain(DIRECT, Between::Nothing, &[]),
+            plain(FLOOR, Between::Floor, &["sh", "-c", COPY, "sh"]),
             wrapped(settings, TAP, &[], false),
             wrapped(settings, TRACED, &traces, true),
             wrapped(settings, TAP_OFF, &["--inspect", "off"], false),
@@ -80,7 +97,7 @@ fn wrapped(settings: &Settings, name: &'static str, arguments: &[&str], traced: 
     wrapper.extend(settings.tap_arguments.iter().cloned());
     wrapper.extend(arguments.iter().map(ToString::to_string));
     wrapper.push("--".to_owned());
-    Way { name, wrapper, program: settings.program.clone(), traced }
+    Way { name, between: Between::Tap, wrapper, program: settings.program.clone(), traced }
 }
 
 #[cfg(test)]
@@ -104,10 +121,11 @@ mod tests {
         };
         let ways = Ways::new(&settings(&[])).unwrap().all;
         assert_eq!(words(&ways[0]), "/a/fixture serve-stdio");
-        assert_eq!(words(&ways[1]), "/a/tap stdio --admin=127.0.0.1:0 -- /a/fixture serve-stdio");
-        assert!(words(&ways[2]).contains("--propagate full -- /a/fixture"), "{}", words(&ways[2]));
-        assert!(words(&ways[3]).ends_with("--inspect off -- /a/fixture serve-stdio"));
+        assert_eq!(words(&ways[1]), "sh -c cat | \"$@\" | cat sh /a/fixture serve-stdio");
+        assert_eq!(words(&ways[2]), "/a/tap stdio --admin=127.0.0.1:0 -- /a/fixture serve-stdio");
+        assert!(words(&ways[3]).contains("--propagate full -- /a/fixture"), "{}", words(&ways[3]));
+        assert!(words(&ways[4]).ends_with("--inspect off -- /a/fixture serve-stdio"));
         let ways = Ways::new(&settings(&["--admin", "auto"])).unwrap().all;
-        assert_eq!(words(&ways[1]), "/a/tap stdio --admin auto -- /a/fixture serve-stdio");
+        assert_eq!(words(&ways[2]), "/a/tap stdio --admin auto -- /a/fixture serve-stdio");
     }
 }
