@@ -99,8 +99,9 @@ compare: ## Compare with a bare proxy, nginx and HAProxy in every scenario (rele
 .PHONY: stdio
 stdio: ## Compare a server wrapped by mcp-tap stdio with the same one without it (release build, then about a minute)
 	cargo build --release --bin mcp-tap --bin mcp-loadtest
-	@target="$${CARGO_TARGET_DIR:-target}"; "$$target/release/mcp-loadtest" stdio --tap "$$target/release/mcp-tap" \
-		--json "$$target/compare/stdio.json"
+	@target="$${CARGO_TARGET_DIR:-target}"; stdio=("$$target/release/mcp-loadtest" stdio --tap "$$target/release/mcp-tap"); \
+	"$${stdio[@]}" --pin --json "$$target/compare/stdio-pinned.json"; echo; \
+	"$${stdio[@]}" --json "$$target/compare/stdio.json"
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

@@ -25,6 +25,9 @@ pub struct StdioArgs {
     /// A further argument for it; repeat for more, such as `--tap-arg=--client-id --tap-arg=off`.
     #[arg(long = "tap-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
     tap_arguments: Vec<String>,
+    /// Hold all of it on one CPU, which varies least; without it the scheduler's choice decides much.
+    #[arg(long)]
+    pin: bool,
     /// Rounds; each gives every way one turn.
     #[arg(long, default_value_t = 9, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_ROUNDS))]
     rounds: usize,
@@ -51,6 +54,7 @@ impl StdioArgs {
             program: std::env::current_exe()?,
             tap: self.tap,
             tap_arguments: self.tap_arguments,
+            pin: self.pin,
             rounds: self.rounds,
             calls: self.calls,
             size: self.size,

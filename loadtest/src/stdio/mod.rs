@@ -11,6 +11,9 @@
 //! later an answer comes. Each round gives every way one turn, and starts with another one; a turn starts its processes
 //! anew. What a way adds is always taken from the direct turn of the same round.
 //!
+//! Held on one CPU the figures vary little. Else the scheduler puts the processes of a turn on one CPU or on several,
+//! which wakes up slower, and changes its mind from turn to turn (see `compare::pin`): that is what users have.
+//!
 //! In reading order: [`talk`] (what is asked and answered, byte for byte), [`serve`], [`session`], `ways`, `turn`,
 //! `figures`, `table`. Everything blocks and there is one thread, so that little of what is measured is our own.
 
@@ -29,7 +32,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::clock;
-use crate::compare::ProcessError;
+use crate::compare::{ProcessError, pin};
 use crate::goals::Goal;
 use crate::machine::Setting;
 
@@ -53,6 +56,8 @@ pub struct Settings {
     pub tap: PathBuf,
     /// Arguments for it besides those that make the ways differ.
     pub tap_arguments: Vec<String>,
+    /// Hold all of it on one CPU.
+    pub pin: bool,
     /// Each gives every way one turn.
     pub rounds: usize,
     /// Calls of a turn, one at a time.
@@ -66,6 +71,8 @@ pub struct Settings {
 pub struct Measured {
     /// Where, when and with what.
     pub setting: Setting,
+    /// Whether all of it was held on one CPU.
+    pub pinned: bool,
     /// Number of rounds.
     pub rounds: usize,
     /// Bytes of text that a call carried there and back.
@@ -121,6 +128,10 @@ pub enum StdioError {
 /// At the first way that does not work. A target that is missed is no error.
 pub fn run(settings: &Settings, progress: &mut impl FnMut(&str)) -> Result<Measured, StdioError> {
     let setting = Setting::look(clock::since_epoch(), &[(&settings.tap, "--version")]);
+    if settings.pin {
+        pin::hold_on_one()
+            .map_err(|error| StdioError::Start { name: "one CPU".to_owned(), source: error.into() })?;
+    }
     let ways = Ways::new(settings)?;
     let plan = Plan::new(settings);
     let mut all: Vec<Vec<Turn>> = ways.all.iter().map(|_| Vec::new()).collect();
@@ -135,6 +146,7 @@ pub fn run(settings: &Settings, progress: &mut impl FnMut(&str)) -> Result<Measu
     let ways = figures::of(&ways.all, &all);
     Ok(Measured {
         setting,
+        pinned: settings.pin,
         rounds: settings.rounds,
         size: settings.size,
         calls: plan.calls,

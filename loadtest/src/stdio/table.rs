@@ -14,8 +14,9 @@ impl Display for Measured {
         writeln!(out, "{}", setting.versions.join(", "))?;
         writeln!(
             out,
-            "medians (lowest..highest) of {} rounds; what is added, and ratios, to direct in the same round",
-            self.rounds
+            "medians (lowest..highest) of {} rounds{}; what is added, and ratios, to direct in the same round",
+            self.rounds,
+            if self.pinned { ", all on one CPU" } else { "" }
         )?;
         writeln!(
             out,

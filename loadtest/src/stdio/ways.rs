@@ -110,6 +110,7 @@ mod tests {
             program: "/a/fixture".into(),
             tap: "/a/tap".into(),
             tap_arguments: arguments.iter().map(ToString::to_string).collect(),
+            pin: false,
             rounds: 1,
             calls: 1,
             size: 1,
