@@ -96,6 +96,13 @@ compare: ## Compare with a bare proxy, nginx and HAProxy in every scenario (rele
 	echo; echo "all targets"; "$$target/release/mcp-loadtest" targets "$$out/report.json" "$$out/limits.json"; \
 	echo "curves and bars: $$out/report.html"
 
+.PHONY: stdio
+stdio: ## Compare a server wrapped by mcp-tap stdio with the same one without it (release build, then about a minute)
+	cargo build --release --bin mcp-tap --bin mcp-loadtest
+	@target="$${CARGO_TARGET_DIR:-target}"; stdio=("$$target/release/mcp-loadtest" stdio --tap "$$target/release/mcp-tap"); \
+	"$${stdio[@]}" --pin --json "$$target/compare/stdio-pinned.json"; echo; \
+	"$${stdio[@]}" --json "$$target/compare/stdio.json"
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	cargo clean

@@ -13,6 +13,7 @@
 //!
 //! In reading order: [`payload`] (what is asked and answered, byte for byte), [`server`], [`bare`], [`collector`],
 //! [`load`], [`compare`], [`report`] (its page), [`limits`] (what one mcp-tap needs); [`workers`] is the runtime shape of both servers; [`address`] keeps everything on loopback.
+//! [`stdio`] does for a wrapped command what [`compare`] and [`limits`] do for a sidecar.
 //! [`demo`] is another matter: the whole product at work, to look at.
 
 pub mod address;
@@ -31,4 +32,5 @@ pub mod payload;
 pub mod report;
 mod rows;
 pub mod server;
+pub mod stdio;
 pub mod workers;

@@ -4,6 +4,7 @@ mod compare;
 mod limits;
 mod load;
 mod servers;
+mod stdio;
 mod targets;
 
 use std::io::{self, Write};
@@ -22,6 +23,7 @@ pub use compare::CompareArgs;
 pub use limits::LimitsArgs;
 pub use load::{IdleArgs, LoadArgs};
 pub use servers::{BareArgs, CollectorArgs, ListenArgs, ServerArgs};
+pub use stdio::{ServeStdioArgs, StdioArgs};
 pub use targets::TargetsArgs;
 
 /// Most executors of a server.
@@ -70,7 +72,11 @@ pub enum Command {
     Compare(CompareArgs),
     /// Measure what one mcp-tap needs (size, start, memory, scrapes, growth) against fixed targets.
     Limits(LimitsArgs),
-    /// Print the targets in files that `compare --json` and `limits --json` wrote, and whether they are met.
+    /// Measure what `mcp-tap stdio` adds to a server on standard input and output: latency, CPU, memory, start.
+    Stdio(StdioArgs),
+    /// Run the fixture MCP server on standard input and output until its input ends.
+    ServeStdio(ServeStdioArgs),
+    /// Print the targets in files that `compare`, `limits` and `stdio` wrote by `--json`, and whether they are met.
     Targets(TargetsArgs),
     /// Start a server, mcp-tap before it and agents that use it, and show live what mcp-tap sees.
     Demo(DemoArgs),
@@ -107,6 +113,8 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Idle(flags) => block_on(flags.run()),
         Command::Compare(flags) => block_on(flags.run()),
         Command::Limits(flags) => block_on(flags.run()),
+        Command::Stdio(flags) => flags.run(),
+        Command::ServeStdio(flags) => flags.run(),
         Command::Targets(flags) => flags.run(),
         Command::Demo(flags) => run_demo(flags),
         Command::Guarded(flags) => Err(flags.become_program().into()),
@@ -186,6 +194,10 @@ mod tests {
             "compare --scenario small@0",
             "compare --idle-streams 10001",
             "limits",
+            "stdio",
+            "stdio --tap x --rounds 0",
+            "stdio --tap x --calls 0",
+            "stdio --tap x --size 4194305",
             "targets",
             "compare --trace-ratio 0.1",
             "collector --listen 0.0.0.0:0",

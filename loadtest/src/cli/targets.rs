@@ -26,7 +26,9 @@ impl TargetsArgs {
             let text =
                 std::fs::read_to_string(file).map_err(|error| format!("cannot read {name}: {error}"))?;
             let goals: Goals = serde_json::from_str(&text).map_err(|error| {
-                format!("{name} was not written by `compare --json` or `limits --json`: {error}")
+                format!(
+                    "{name} was not written by `compare --json`, `limits --json` or `stdio --json`: {error}"
+                )
             })?;
             all.goals.extend(goals.goals);
         }

@@ -8,7 +8,7 @@ mod figures;
 mod goals;
 pub(crate) mod idle;
 pub(crate) mod peers;
-mod pin;
+pub(crate) mod pin;
 mod process;
 mod rounds;
 mod table;

@@ -35,6 +35,19 @@ impl Cpus {
     }
 }
 
+/// Holds this thread, and whatever it starts from now on, on one CPU: the last one, for interrupts often go to the first.
+pub(crate) fn hold_on_one() -> rustix::io::Result<()> {
+    let all = sched_getaffinity(None)?;
+    match (0..CpuSet::MAX_CPU).rev().find(|cpu| all.is_set(*cpu)) {
+        Some(last) => {
+            let mut one = CpuSet::new();
+            one.set(last);
+            sched_setaffinity(None, &one)
+        }
+        None => Ok(()),
+    }
+}
+
 /// Lets processes run, with all their threads, on these CPUs only.
 pub(super) fn hold(processes: &Processes, cpus: &CpuSet) -> Result<(), ProcessError> {
     for thread in processes.threads()? {
@@ -54,6 +67,16 @@ mod tests {
         let mut set = CpuSet::new();
         cpus.iter().for_each(|cpu| set.set(*cpu));
         set
+    }
+
+    #[test]
+    fn a_thread_is_held_on_one_cpu() {
+        std::thread::spawn(|| {
+            hold_on_one().unwrap();
+            assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

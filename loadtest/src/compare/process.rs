@@ -49,6 +49,11 @@ impl Processes {
         Self(family(pid, &parents))
     }
 
+    /// Those of them that are wanted.
+    pub(crate) fn only(self, wanted: impl Fn(u32) -> bool) -> Self {
+        Self(self.0.into_iter().filter(|pid| wanted(*pid)).collect())
+    }
+
     /// Reads the counters.
     ///
     /// # Errors

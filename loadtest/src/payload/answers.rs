@@ -152,7 +152,7 @@ fn text_of(fill: usize) -> String {
 }
 
 /// So many bytes of lines, padded where no whole line fits.
-fn lines_of(fill: usize) -> String {
+pub(crate) fn lines_of(fill: usize) -> String {
     LINE.repeat(fill / LINE.len()) + &"x".repeat(fill % LINE.len())
 }
 

@@ -10,6 +10,7 @@ mod events;
 mod mix;
 mod scenario;
 
+pub(crate) use answers::lines_of;
 pub use answers::{Answer, Answers};
 pub(crate) use call::envelope;
 pub use call::{Call, Client, Era, MODERN, Routing};
