@@ -140,6 +140,7 @@ pub struct Telemetry(Arc<Inner>);
 struct Inner {
     metrics: metrics::Metrics,
     backlog: backlog::Backlog,
+    used: usage::Waiting,
     ring: operations::Ring,
     /// `None` where no traces are made.
     tracer: Option<traces::Tracer>,
@@ -194,6 +195,7 @@ impl Telemetry {
         Self(Arc::new(Inner {
             metrics,
             backlog: backlog::Backlog::default(),
+            used: usage::Waiting::default(),
             ring: operations::Ring::default(),
             tracer,
             server: server_info::ServerInfo::default(),

@@ -269,13 +269,15 @@ impl Inner {
             && !matches!(operation.ending, Ending::Success | Ending::Interim(_))
     }
 
-    /// Reads the waiting pages, then records the operations that waited for them; shows who the server is.
+    /// Reads the waiting pages, then records the operations that waited for them, and what these used; shows who the server
+    /// is.
     pub(super) fn work_off(&self, desk: &mut Desk, now: Instant) {
         self.server.publish(&self.metrics, &mut desk.server);
         self.backlog.read_pages(|page| self.learn(desk, &page, now));
         while let Some(operation) = self.backlog.next_deferred() {
             self.record_operation(operation);
         }
+        self.record_waiting_use();
     }
 
     fn learn(&self, desk: &mut Desk, page: &CataloguePage, now: Instant) {

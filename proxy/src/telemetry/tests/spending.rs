@@ -131,3 +131,24 @@ fn series_of_cost_are_bounded_by_the_labels_of_tools() {
     assert_eq!(registry.len(Metric::CostUsd), 303);
     assert_eq!(registry.len(Metric::RequestCost), 303);
 }
+
+/// Clients list the tools and call one at once; the page is read up to a second later.
+#[test]
+fn what_a_call_used_is_counted_where_the_call_is() {
+    let bench = Bench::new();
+    let cpu = |tool| bench.value(&format!(r#"mcp_compute_cpu_seconds_total{{tool_name="{tool}"}}"#));
+    bench.list("one", r#"[{"name":"listed"}]"#);
+    for tool in ["listed", "guessed", "listed"] {
+        bench.call(tool, Ending::ToolError);
+        bench.telemetry.tool_used(tool, 0.5, 4096);
+    }
+    assert_eq!((cpu("listed"), cpu("_other")), (1.0, 0.5));
+    assert_eq!(bench.value(r#"mcp_compute_resident_memory_bytes{tool_name="listed"}"#), 4096.0);
+    bench.telemetry.tool_used("guessed", 0.25, 4096);
+    assert_eq!(cpu("_other"), 0.75);
+    // Many names wait for no longer than there is room.
+    bench.list("one", r#"[{"name":"late"}]"#);
+    (0..1000).for_each(|number| bench.telemetry.tool_used(&number.to_string(), 1.0, 4096));
+    bench.telemetry.tool_used("listed", 1.0, 4096);
+    assert_eq!((cpu("listed"), cpu("_other")), (2.0, 1000.75));
+}
