@@ -1,0 +1,122 @@
+//! Servers that do not end when their input does. The wrapper ends them when the client does not; by themselves they stay.
+
+use std::thread;
+use std::time::Duration;
+
+use mcp_tap::clock;
+use rustix::process::Signal;
+
+use super::call;
+use crate::support::stdio::{Client, Play, Start, same_among};
+
+/// How long the wrapper may take over what it does after one second, or two.
+const SOON: Duration = Duration::from_secs(8);
+
+const QUICK: [&str; 4] = ["--exit-wait", "1s", "--kill-wait", "1s"];
+
+const ASKED: &str = "the server goes on though its input is closed: sending SIGTERM";
+const KILLED: &str = "the server goes on after SIGTERM: killing it";
+
+fn wrapped() -> Start {
+    Start::wrapped("quick", &QUICK)
+}
+
+#[test]
+fn a_server_that_ignores_the_end_and_sigterm_is_killed() {
+    let play = Play::new(&wrapped());
+    let mut client = play.begin(&["stubborn"]);
+    client.stdout.wait_for("ready\n");
+    let (server, child) = (play.noted("server"), play.noted("grandchild"));
+    client.close_input();
+    assert_eq!(client.ended(SOON), "signal 9");
+    assert!(server.is_gone_within(SOON) && child.is_gone_within(SOON));
+    let mut outcome = play.end(client, Vec::new());
+    assert_eq!(outcome.errors(), "end\nSIGTERM\n");
+    outcome.take_warnings(ASKED);
+    outcome.take_warnings(KILLED);
+    assert!(outcome.warnings.is_empty(), "{:#?}", outcome.warnings);
+}
+
+#[test]
+fn a_server_that_ignores_sigterm_of_the_client_is_killed() {
+    let play = Play::new(&wrapped());
+    let client = play.begin(&["handle", "none"]);
+    client.stdout.wait_for("ready\n");
+    client.signal(Signal::TERM);
+    let mut outcome = play.end(client, Vec::new());
+    assert_eq!((&*outcome.end, &*outcome.errors()), ("signal 9", "SIGTERM\n"));
+    outcome.take_warnings(KILLED);
+}
+
+#[test]
+fn without_a_wait_a_server_stays_as_long_as_by_itself() {
+    let patient = Start::wrapped("patient", &["--exit-wait", "off", "--kill-wait", "off"]);
+    let outcome = same_among(&[Start::DIRECT, patient], |play| {
+        let mut client = play.begin(&["stubborn"]);
+        client.stdout.wait_for("ready\n");
+        client.close_input();
+        client.stderr.wait_for("end\n");
+        client.signal(Signal::TERM);
+        client.stderr.wait_for("SIGTERM\n");
+        // As long as an impatient one needs for both steps.
+        let impatient = Play::new(&wrapped());
+        let mut other = impatient.begin(&["stubborn"]);
+        other.stdout.wait_for("ready\n");
+        other.close_input();
+        other.ended(SOON);
+        let there = play.noted("server").is_there();
+        client.signal_group(Signal::KILL);
+        play.noted("server").is_gone_within(SOON);
+        play.outcome(&client, client.ended(SOON), vec![format!("there: {there}")])
+    });
+    assert_eq!(outcome.notes, ["there: true"]);
+}
+
+#[test]
+fn a_server_that_has_something_to_say_is_not_disturbed() {
+    // An answer that takes longer than the wait, and lines that come more often.
+    let late = "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n";
+    let cases: [(&[&str], Option<String>, &str); 2] =
+        [(&["answer", "3"], Some(call(3)), late), (&["tick", "12", "0.25"], None, "tick 11\n")];
+    for (mode, request, last) in cases {
+        let direct = same_among(&[Start::DIRECT, wrapped()], |play| {
+            let mut client = play.begin(mode);
+            client.stdout.wait_for("ready\n");
+            if let Some(request) = &request {
+                client.send(format!("{request}\n").as_bytes()).expect("the server reads");
+            }
+            client.close_input();
+            client.stdout.wait_for_last(last.as_bytes());
+            if request.is_some() && !play.start.is_wrapped() {
+                // The wrapper does so a second after the answer.
+                client.signal(Signal::TERM);
+            }
+            let mut outcome = play.end(client, Vec::new());
+            if request.is_some() && play.start.is_wrapped() {
+                outcome.take_warnings(ASKED);
+            }
+            outcome
+        });
+        let (end, errors) = if request.is_some() { ("status 5", "end\nSIGTERM\n") } else { ("status 0", "") };
+        assert_eq!((&*direct.end, &*direct.errors()), (end, errors));
+    }
+}
+
+#[test]
+fn a_silent_server_whose_input_is_open_is_left_alone() {
+    let play = Play::new(&wrapped());
+    let client = play.begin(&["answer", "1000"]);
+    client.stdout.wait_for("ready\n");
+    pass(&client, Duration::from_secs(3));
+    client.signal(Signal::TERM);
+    assert_eq!(client.ended(SOON), "status 5");
+}
+
+/// Time passes, in which the process goes on.
+fn pass(client: &Client, time: Duration) {
+    let begun = clock::now();
+    while clock::now() < begun + time {
+        assert!(client.goes_on(), "it ended");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
