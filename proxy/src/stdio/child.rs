@@ -135,6 +135,8 @@ pub fn leave(exit: &Exit) -> ! {
         // Its core is of use, ours is not.
         rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
         signal_hook::low_level::emulate_default_handler(signal).ok();
+        // That one knows the usual ones. The others, those of real time above all, have no handler here.
+        signal_hook::low_level::raise(signal).ok();
         std::process::exit(128 + signal);
     }
     std::process::exit(exit.status.code().unwrap_or(1))

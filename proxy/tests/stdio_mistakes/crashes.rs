@@ -43,6 +43,18 @@ fn a_crash_in_the_middle_of_a_line_is_seen_as_it_was() {
 }
 
 #[test]
+fn a_server_that_is_ended_by_any_signal_is_seen_to_be() {
+    // Not those that stop a process or are ignored.
+    let signals = (1..=31).filter(|signal| !(17..=23).contains(signal) && *signal != 28).chain([34, 64]);
+    for signal in signals {
+        let script = format!("ulimit -c 0; printf half; kill -{signal} $$; printf more");
+        let starts = [Start::DIRECT, Start::wrapped("defaults", &[])];
+        let direct = same_among(&starts, |play| play.end(play.run(&["sh", "-c", &script]), Vec::new()));
+        assert_eq!((&*direct.end, &direct.stdout[..]), (&*format!("signal {signal}"), &b"half"[..]));
+    }
+}
+
+#[test]
 fn any_status_is_passed_on() {
     let starts = [Start::DIRECT, Start::wrapped("defaults", &[])];
     for status in [0, 1, 2, 64, 77, 126, 127, 128, 137, 255] {
