@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, warn};
@@ -17,6 +16,7 @@ use tracing::{debug, warn};
 use crate::clock;
 use crate::exchange::{Pipe, ProcessEnd};
 
+use super::asked::Asked;
 use super::ending::{Activity, Ending, Step};
 use super::guard::Guard;
 use super::look::{Blind, Input, LastOutput, Output};
@@ -43,16 +43,6 @@ const GROUP_TICK: Duration = Duration::from_millis(20);
 /// Bytes of the stacks of the threads that carry the messages: the scanner does not recurse.
 const STACK: usize = 256 * 1024;
 
-/// The signals that are passed on, and their names.
-const PASSED_ON: [(SignalKind, Signal, &str); 6] = [
-    (SignalKind::terminate(), Signal::TERM, "SIGTERM"),
-    (SignalKind::interrupt(), Signal::INT, "SIGINT"),
-    (SignalKind::hangup(), Signal::HUP, "SIGHUP"),
-    (SignalKind::quit(), Signal::QUIT, "SIGQUIT"),
-    (SignalKind::user_defined1(), Signal::USR1, "SIGUSR1"),
-    (SignalKind::user_defined2(), Signal::USR2, "SIGUSR2"),
-];
-
 /// Why the process did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -78,33 +68,6 @@ impl StartError {
             Self::Spawn { .. } => 126,
             Self::Resources(_) => 1,
         }
-    }
-}
-
-/// The signals that we are sent.
-pub struct Asked([Signals; PASSED_ON.len()]);
-
-impl Asked {
-    /// From now on signals do not end this process; to be made before the child.
-    ///
-    /// # Errors
-    /// The system takes no handler.
-    pub fn new() -> io::Result<Self> {
-        let [term, int, hup, quit, first, second] = PASSED_ON.map(|(kind, ..)| signal(kind));
-        Ok(Self([term?, int?, hup?, quit?, first?, second?]))
-    }
-
-    async fn next(&mut self) -> (Signal, &'static str) {
-        let [term, int, hup, quit, first, second] = &mut self.0;
-        let place = tokio::select! {
-            _ = term.recv() => 0,
-            _ = int.recv() => 1,
-            _ = hup.recv() => 2,
-            _ = quit.recv() => 3,
-            _ = first.recv() => 4,
-            _ = second.recv() => 5,
-        };
-        (PASSED_ON[place].1, PASSED_ON[place].2)
     }
 }
 
@@ -199,6 +162,7 @@ impl Started {
 
     /// Waits for its end, passes signals on meanwhile, and ends it where nobody else does.
     pub async fn run(mut self, asked: &mut Asked) -> Exit {
+        asked.take_all();
         let mut signalled = false;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

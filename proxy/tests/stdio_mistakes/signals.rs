@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::PATIENCE;
-use crate::support::stdio::{Client, same};
+use crate::support::stdio::{Client, Play, same};
 
 const SIGNALS: [(Signal, &str); 6] = [
     (Signal::TERM, "SIGTERM"),
@@ -74,4 +74,23 @@ fn a_signal_that_is_not_passed_on_ends_both() {
         play.end(client, notes)
     });
     assert_eq!((&*direct.end, direct.notes.concat()), ("signal 14", "gone: true".to_owned()));
+}
+
+#[test]
+fn signals_that_were_ignored_from_the_start_stay_so() {
+    // As nohup starts commands, and shells those in the background.
+    let nohup = ["sh", "-c", "trap '' HUP INT QUIT; exec \"$0\" \"$@\""];
+    let direct = same(|play| {
+        let mut client = play.run_through(&nohup, &Play::odd(&["echo"]));
+        client.send(b"ready\n").expect("the server reads");
+        client.stdout.wait_for("ready\n");
+        for (signal, _) in &SIGNALS[1..4] {
+            client.signal(*signal);
+        }
+        client.send(b"still here\n").expect("the server reads");
+        client.stdout.wait_for("still here\n");
+        client.close_input();
+        play.end(client, Vec::new())
+    });
+    assert_eq!((&*direct.end, direct.errors()), ("status 0", String::new()));
 }
