@@ -1,12 +1,14 @@
 //! The process from its start to its end.
 
 use std::io::{self, PipeReader, PipeWriter, pipe};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, oneshot};
@@ -177,7 +179,7 @@ impl Started {
                 _ = ticks.tick() => self.look_after(),
             }
         };
-        let asked_for = signalled || self.input.is_so.load(Ordering::Acquire);
+        let asked_for = signalled || self.input.is_so.load(Ordering::Acquire) || self.ending.is_terminated();
         self.wait_for_output().await;
         if self.ending.is_terminated() {
             self.end_group().await;
@@ -201,6 +203,9 @@ impl Started {
 
     /// Makes the process end if it should and nobody sees to it.
     fn look_after(&mut self) {
+        if self.is_left() {
+            self.ending.input_over(clock::now());
+        }
         // Where nobody looks, nobody knows.
         let waits = || self.watched.as_ref().is_none_or(|watched| watched.pipe.waiting() > 0);
         let busy = !self.client_gone.load(Ordering::Relaxed) && waits();
@@ -216,6 +221,12 @@ impl Started {
             }
             None => {}
         }
+    }
+
+    /// The client is gone, and the process cannot see that: it reads not at all, or not as much as was sent.
+    fn is_left(&self) -> bool {
+        let no_reader = self.client_gone.load(Ordering::Relaxed);
+        no_reader && (self.input.is_unread.load(Ordering::Relaxed) || is_hung_up(&io::stdin()))
     }
 
     /// What the process wrote last goes to the client before we end, too.
@@ -259,10 +270,18 @@ fn spawn(settings: &Settings, input: PipeReader, output: PipeWriter) -> Result<C
         .map_err(|error| StartError::Spawn { command: command.display().to_string(), error })
 }
 
+/// Whether nobody is there who could write to a file, though there may be something to read.
+fn is_hung_up(file: &impl AsFd) -> bool {
+    let mut files = [PollFd::new(file, PollFlags::empty())];
+    poll(&mut files, Some(&Timespec::default())).is_ok() && files[0].revents().contains(PollFlags::HUP)
+}
+
 /// The client closed the process's input.
 #[derive(Default)]
 struct InputOver {
     is_so: AtomicBool,
+    /// The process itself closed it.
+    is_unread: AtomicBool,
     changed: Notify,
 }
 
@@ -278,6 +297,7 @@ fn carry_input(to: PipeWriter, settings: &Settings, watched: Option<&Watched>) -
         };
         if done == Done::Gone {
             // The client is to see that nobody reads any more.
+            over.is_unread.store(true, Ordering::Relaxed);
             return close(|null| rustix::stdio::dup2_stdin(null));
         }
         // Said before the process can see it: an end that follows was asked for.

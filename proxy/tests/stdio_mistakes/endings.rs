@@ -103,6 +103,33 @@ fn a_server_that_has_something_to_say_is_not_disturbed() {
 }
 
 #[test]
+fn a_server_is_not_left_behind_when_its_client_is_gone() {
+    // With a request that nobody waits for any more, with a pipe so full that its end is not seen, and with one that the
+    // server closed.
+    let leave = |mode: &[&str], requests: usize, start: &Start| {
+        let play = Play::counted(start);
+        let mut client = play.begin(mode);
+        client.stdout.wait_for("ready\n");
+        let server = play.noted("server");
+        let requests = format!("{}\n", call(3)).repeat(requests);
+        client.push(requests.as_bytes(), Duration::from_millis(300)).expect("it is not closed");
+        client.leave();
+        assert!(server.is_gone_within(SOON), "{mode:?} stays behind");
+        client.ended(SOON);
+        // It did not end by itself.
+        let metrics = play.metrics();
+        assert_eq!(metrics.sum_where("mcp_tool_requests_total", &[("error_type", "process_exit")]), 0.0);
+    };
+    thread::scope(|scope| {
+        for (mode, requests) in [(&["answer", "1000"][..], 1), (&["deaf"], 20_000), (&["close_input"], 0)] {
+            for start in [wrapped(), wrapped().by_sockets()] {
+                scope.spawn(move || leave(mode, requests, &start));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_silent_server_whose_input_is_open_is_left_alone() {
     let play = Play::new(&wrapped());
     let client = play.begin(&["answer", "1000"]);
