@@ -4,15 +4,16 @@ use std::io::{self, PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use crate::clock;
@@ -22,7 +23,7 @@ use super::asked::Asked;
 use super::ending::{Activity, Ending, Step};
 use super::guard::Guard;
 use super::look::{Blind, Input, LastOutput, Output};
-use super::pump::{Done, pump};
+use super::pump::{CHUNK, Done, pump};
 use super::{Later, Meter, Settings};
 
 /// How often it is looked whether a process should be made to end.
@@ -32,8 +33,12 @@ const TICK: Duration = Duration::from_secs(1);
 /// hold the pipe.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long it is waited for at all.
+/// How long what its children write is waited for at all.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
+
+/// Bytes after the end of a process that may be its own: as many as a pipe holds, and those that are read with the last
+/// of them.
+const OWN: u64 = 64 * 1024 + CHUNK as u64;
 
 /// How long the children of a process that was signalled may outlive it: as long as the official Python client waits
 /// before it kills the group.
@@ -127,8 +132,12 @@ pub struct Started {
     last_output: Arc<LastOutput>,
     input: Arc<InputOver>,
     output: oneshot::Receiver<Done>,
+    /// The process's output; the thread that carries it closes it.
+    from: Weak<PipeReader>,
     client_gone: Arc<AtomicBool>,
     ending: Ending,
+    /// It was sent a signal that ends who has no other plans for it.
+    hurried: bool,
 }
 
 impl Started {
@@ -149,7 +158,9 @@ impl Started {
         }
         let last_output = LastOutput::new(clock::now());
         let client_gone = Arc::new(AtomicBool::new(false));
+        let output = Arc::new(output);
         Ok(Self {
+            from: Arc::downgrade(&output),
             input: carry_input(input, settings, watched.as_ref())?,
             output: carry_output(output, settings, watched.as_ref(), &last_output, &client_gone)?,
             child,
@@ -159,6 +170,7 @@ impl Started {
             last_output,
             client_gone,
             ending: Ending::new(settings.exit_wait, settings.kill_wait),
+            hurried: false,
         })
     }
 
@@ -180,7 +192,7 @@ impl Started {
             }
         };
         let asked_for = signalled || self.input.is_so.load(Ordering::Acquire) || self.ending.is_terminated();
-        self.wait_for_output().await;
+        self.wait_for_output(asked).await;
         if self.ending.is_terminated() {
             self.end_group().await;
         }
@@ -197,6 +209,7 @@ impl Started {
         if signal == Signal::TERM {
             self.ending.terminated(clock::now());
         }
+        self.hurried |= [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].contains(&signal);
         // It may just have ended.
         kill_process_group(self.group, signal).ok();
     }
@@ -229,16 +242,26 @@ impl Started {
         no_reader && (self.input.is_unread.load(Ordering::Relaxed) || is_hung_up(&io::stdin()))
     }
 
-    /// What the process wrote last goes to the client before we end, too.
-    async fn wait_for_output(&mut self) {
-        let ended = clock::now();
+    /// What the process wrote last goes to the client before we end, too, however slowly that reads: by itself the
+    /// process could not have ended before. Nobody who was told to end waits for a client, nor does it for children that
+    /// hold the output.
+    async fn wait_for_output(&mut self, asked: &mut Asked) {
+        let (ended, before) = (clock::now(), self.last_output.bytes());
+        let mut is_through = self.ending.is_terminated();
         loop {
-            if timeout(GROUP_TICK, &mut self.output).await.is_ok() {
-                return;
+            tokio::select! {
+                _ = &mut self.output => return,
+                (signal, name) = asked.next() => self.pass_on(signal, name),
+                () = sleep(GROUP_TICK) => {}
             }
+            // Before the moment is read, which is a new one when this ceases.
+            let is_under_way = self.last_output.is_under_way();
             let now = clock::now();
-            let quiet = now.saturating_duration_since(self.last_output.at().max(ended));
-            if quiet >= LINGER || now.saturating_duration_since(ended) >= LONGEST_LINGER {
+            let is_quiet = now.saturating_duration_since(self.last_output.at().max(ended)) >= LINGER;
+            is_through |= self.hurried
+                || self.last_output.bytes() - before > OWN
+                || (!is_under_way && self.from.upgrade().is_none_or(|from| is_empty(&from)));
+            if is_through && (is_quiet || now.saturating_duration_since(ended) >= LONGEST_LINGER) {
                 return debug!("the server ended, and a child of it holds its output");
             }
         }
@@ -268,6 +291,11 @@ fn spawn(settings: &Settings, input: PipeReader, output: PipeWriter) -> Result<C
         .process_group(0)
         .spawn()
         .map_err(|error| StartError::Spawn { command: command.display().to_string(), error })
+}
+
+/// Whether there is nothing to read at the moment.
+fn is_empty(pipe: &PipeReader) -> bool {
+    ioctl_fionread(pipe).is_ok_and(|waiting| waiting == 0)
 }
 
 /// Whether nobody is there who could write to a file, though there may be something to read.
@@ -311,7 +339,7 @@ fn carry_input(to: PipeWriter, settings: &Settings, watched: Option<&Watched>) -
 
 /// Carries what the server sends; says when that is over.
 fn carry_output(
-    from: PipeReader,
+    from: Arc<PipeReader>,
     settings: &Settings,
     watched: Option<&Watched>,
     last: &Arc<LastOutput>,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use mcp_tap::clock;
 use rustix::process::Signal;
 
-use super::call;
-use crate::support::stdio::{Client, Play, Start, same_among};
+use super::{FULL, call};
+use crate::support::stdio::{Client, Play, Start, same, same_among};
 
 /// How long the wrapper may take over what it does after one second, or two.
 const SOON: Duration = Duration::from_secs(8);
@@ -137,6 +137,38 @@ fn a_silent_server_whose_input_is_open_is_left_alone() {
     pass(&client, Duration::from_secs(3));
     client.signal(Signal::TERM);
     assert_eq!(client.ended(SOON), "status 5");
+}
+
+#[test]
+fn what_a_server_wrote_last_is_there_for_a_client_that_takes_its_time() {
+    // As much as fits into both pipes, so that the server ends at once; and more than that.
+    for size in [100_000, 400_000] {
+        let direct = same(|play| {
+            let client = play.begin(&["burst", &size.to_string()]);
+            client.stdout.hold();
+            client.stdout.wait_for_waiting(FULL);
+            pass(&client, Duration::from_secs(3));
+            client.stdout.go_on();
+            play.end(client, Vec::new())
+        });
+        assert_eq!((direct.stdout.len(), &*direct.end), (size, "status 6"));
+    }
+}
+
+#[test]
+fn a_server_that_is_ended_is_not_kept_by_a_client_that_does_not_read() {
+    let direct = same(|play| {
+        let client = play.begin(&["burst", "400000"]);
+        client.stdout.hold();
+        client.stdout.wait_for_waiting(FULL);
+        client.signal(Signal::TERM);
+        let end = client.ended(SOON);
+        client.stdout.close();
+        let mut outcome = play.outcome(&client, end, Vec::new());
+        outcome.stdout.clear();
+        outcome
+    });
+    assert_eq!(direct.end, "signal 15");
 }
 
 /// Time passes, in which the process goes on.
