@@ -160,7 +160,8 @@ def mcp(call=None):
         message = json.loads(line)
         result = {}
         if message["method"] == "initialize":
-            result = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "odd", "version": "1"}}
+            about = {"name": "odd", "version": "1"}
+            result = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": about}
         elif message["method"] == "tools/list":
             result = {"tools": [{"name": "work", "inputSchema": {"type": "object"}}]}
         elif message["method"] == "tools/call":

@@ -76,12 +76,13 @@ fn a_signal_that_is_not_passed_on_ends_both() {
     assert_eq!((&*direct.end, direct.notes.concat()), ("signal 14", "gone: true".to_owned()));
 }
 
+/// As nohup starts commands, and shells those in the background.
+const NOHUP: [&str; 3] = ["sh", "-c", "trap '' HUP INT QUIT; exec \"$0\" \"$@\""];
+
 #[test]
 fn signals_that_were_ignored_from_the_start_stay_so() {
-    // As nohup starts commands, and shells those in the background.
-    let nohup = ["sh", "-c", "trap '' HUP INT QUIT; exec \"$0\" \"$@\""];
     let direct = same(|play| {
-        let mut client = play.run_through(&nohup, &Play::odd(&["echo"]));
+        let mut client = play.run_through(&NOHUP, &Play::odd(&["echo"]));
         client.send(b"ready\n").expect("the server reads");
         client.stdout.wait_for("ready\n");
         for (signal, _) in &SIGNALS[1..4] {
@@ -93,4 +94,18 @@ fn signals_that_were_ignored_from_the_start_stay_so() {
         play.end(client, Vec::new())
     });
     assert_eq!((&*direct.end, direct.errors()), ("status 0", String::new()));
+}
+
+#[test]
+fn a_server_may_take_what_was_ignored_from_the_start() {
+    let direct = same(|play| {
+        let client = play.run_through(&NOHUP, &Play::odd(&["handle", "SIGHUP"]));
+        client.stdout.wait_for("ready\n");
+        for (signal, name) in [SIGNALS[1], SIGNALS[2]] {
+            client.signal(signal);
+            client.stderr.wait_for(&format!("{name}\n"));
+        }
+        play.end(client, Vec::new())
+    });
+    assert_eq!((&*direct.end, &*direct.errors()), ("status 5", "SIGINT\nSIGHUP\n"));
 }
