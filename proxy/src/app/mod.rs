@@ -37,21 +37,27 @@ const UPKEEP: Duration = Duration::from_secs(1);
 /// Runs the sidecar until it has drained, or the wrapper until its command has ended.
 #[must_use]
 pub fn run(loaded: Loaded) -> ExitCode {
-    // The first thing: without a handler a SIGHUP would kill, and whoever changes the file may send one at any time.
-    let core = match Core::new() {
-        Ok(core) => core,
-        Err(reason) => {
-            complain(&format_args!("{reason}"));
-            return ExitCode::FAILURE;
-        }
-    };
     let Loaded { front, config, file, remarks } = loaded;
-    log::start(config.log);
-    tell(remarks);
-    match front {
-        Front::Http(front) => http::run(*front, config, file, core),
-        Front::Stdio(wrapped) => stdio::run(wrapped, config, file, core),
-    }
+    let begin = |log| {
+        log::start(log);
+        tell(remarks);
+    };
+    let result = match front {
+        // The first thing: without a handler a SIGHUP would kill, and whoever changes the file may send one at any time.
+        Front::Http(front) => Core::new().map(|core| {
+            begin(config.log);
+            http::run(*front, config, file, core)
+        }),
+        // Signals are for the command, which is to inherit which of them are ignored: no handler before it is there.
+        Front::Stdio(wrapped) => runtime().map(|runtime| {
+            begin(config.log);
+            stdio::run(wrapped, config, file, runtime)
+        }),
+    };
+    result.unwrap_or_else(|reason| {
+        complain(&format_args!("{reason}"));
+        ExitCode::FAILURE
+    })
 }
 
 /// Says what is worth a warning.
@@ -116,6 +122,10 @@ enum RunError {
     Thread(std::io::Error),
 }
 
+fn runtime() -> Result<Runtime, RunError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)
+}
+
 /// The runtime of the control thread, with the one signal that must not end the process while it starts.
 struct Core {
     runtime: Runtime,
@@ -124,8 +134,7 @@ struct Core {
 
 impl Core {
     fn new() -> Result<Self, RunError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
+        let runtime = runtime()?;
         let entered = runtime.enter();
         let hangup = signal(SignalKind::hangup()).map_err(RunError::Thread)?;
         drop(entered);

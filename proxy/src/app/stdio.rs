@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tracing::{debug, warn};
 
 use crate::admin::{Address, AdminState, Readiness};
@@ -23,7 +24,7 @@ use super::admin::AdminPort;
 use super::reload::Reload;
 use super::traces::Traces;
 use super::{
-    Core, RunError, captures, complain, exchange_settings, outlets, propagates, quality, state, telemetry,
+    RunError, captures, complain, exchange_settings, outlets, propagates, quality, state, telemetry,
 };
 
 /// How long the last spans and metrics may take: the official clients send SIGTERM to who is not gone 2 s after its input
@@ -31,14 +32,16 @@ use super::{
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// Runs the command until it ends, and ends as it did.
-pub(super) fn run(mut wrapped: Settings, config: Config, file: Option<ReadFile>, core: Core) -> ExitCode {
+pub(super) fn run(
+    mut wrapped: Settings,
+    config: Config,
+    file: Option<ReadFile>,
+    runtime: Runtime,
+) -> ExitCode {
     wrapped.captures = captures(&config);
     wrapped.writes = propagates(&config) == Propagate::Full;
     let command = wrapped.command.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
     let serves = command.to_string_lossy().into_owned();
-    let Core { runtime, hangup } = core;
-    // Signals are passed on; this one, too.
-    drop(hangup);
     let entered = runtime.enter();
     let started = Asked::new().map_err(StartError::from).and_then(|asked| {
         let tap = config.inspects.then(|| Tap::new(&config));

@@ -1,26 +1,29 @@
 //! The process from its start to its end.
 
 use std::io::{self, PipeReader, PipeWriter, pipe};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use crate::clock;
 use crate::exchange::{Pipe, ProcessEnd};
 
+use super::asked::Asked;
 use super::ending::{Activity, Ending, Step};
 use super::guard::Guard;
 use super::look::{Blind, Input, LastOutput, Output};
-use super::pump::{Done, pump};
+use super::pump::{CHUNK, Done, pump};
 use super::{Later, Meter, Settings};
 
 /// How often it is looked whether a process should be made to end.
@@ -30,8 +33,12 @@ const TICK: Duration = Duration::from_secs(1);
 /// hold the pipe.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long it is waited for at all.
+/// How long what its children write is waited for at all.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
+
+/// Bytes after the end of a process that may be its own: as many as a pipe holds, and those that are read with the last
+/// of them.
+const OWN: u64 = 64 * 1024 + CHUNK as u64;
 
 /// How long the children of a process that was signalled may outlive it: as long as the official Python client waits
 /// before it kills the group.
@@ -42,16 +49,6 @@ const GROUP_TICK: Duration = Duration::from_millis(20);
 
 /// Bytes of the stacks of the threads that carry the messages: the scanner does not recurse.
 const STACK: usize = 256 * 1024;
-
-/// The signals that are passed on, and their names.
-const PASSED_ON: [(SignalKind, Signal, &str); 6] = [
-    (SignalKind::terminate(), Signal::TERM, "SIGTERM"),
-    (SignalKind::interrupt(), Signal::INT, "SIGINT"),
-    (SignalKind::hangup(), Signal::HUP, "SIGHUP"),
-    (SignalKind::quit(), Signal::QUIT, "SIGQUIT"),
-    (SignalKind::user_defined1(), Signal::USR1, "SIGUSR1"),
-    (SignalKind::user_defined2(), Signal::USR2, "SIGUSR2"),
-];
 
 /// Why the process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -78,33 +75,6 @@ impl StartError {
             Self::Spawn { .. } => 126,
             Self::Resources(_) => 1,
         }
-    }
-}
-
-/// The signals that we are sent.
-pub struct Asked([Signals; PASSED_ON.len()]);
-
-impl Asked {
-    /// From now on signals do not end this process; to be made before the child.
-    ///
-    /// # Errors
-    /// The system takes no handler.
-    pub fn new() -> io::Result<Self> {
-        let [term, int, hup, quit, first, second] = PASSED_ON.map(|(kind, ..)| signal(kind));
-        Ok(Self([term?, int?, hup?, quit?, first?, second?]))
-    }
-
-    async fn next(&mut self) -> (Signal, &'static str) {
-        let [term, int, hup, quit, first, second] = &mut self.0;
-        let place = tokio::select! {
-            _ = term.recv() => 0,
-            _ = int.recv() => 1,
-            _ = hup.recv() => 2,
-            _ = quit.recv() => 3,
-            _ = first.recv() => 4,
-            _ = second.recv() => 5,
-        };
-        (PASSED_ON[place].1, PASSED_ON[place].2)
     }
 }
 
@@ -135,6 +105,8 @@ pub fn leave(exit: &Exit) -> ! {
         // Its core is of use, ours is not.
         rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
         signal_hook::low_level::emulate_default_handler(signal).ok();
+        // That one knows the usual ones. The others, those of real time above all, have no handler here.
+        signal_hook::low_level::raise(signal).ok();
         std::process::exit(128 + signal);
     }
     std::process::exit(exit.status.code().unwrap_or(1))
@@ -160,8 +132,12 @@ pub struct Started {
     last_output: Arc<LastOutput>,
     input: Arc<InputOver>,
     output: oneshot::Receiver<Done>,
+    /// The process's output; the thread that carries it closes it.
+    from: Weak<PipeReader>,
     client_gone: Arc<AtomicBool>,
     ending: Ending,
+    /// It was sent a signal that ends who has no other plans for it.
+    hurried: bool,
 }
 
 impl Started {
@@ -182,7 +158,9 @@ impl Started {
         }
         let last_output = LastOutput::new(clock::now());
         let client_gone = Arc::new(AtomicBool::new(false));
+        let output = Arc::new(output);
         Ok(Self {
+            from: Arc::downgrade(&output),
             input: carry_input(input, settings, watched.as_ref())?,
             output: carry_output(output, settings, watched.as_ref(), &last_output, &client_gone)?,
             child,
@@ -192,11 +170,13 @@ impl Started {
             last_output,
             client_gone,
             ending: Ending::new(settings.exit_wait, settings.kill_wait),
+            hurried: false,
         })
     }
 
     /// Waits for its end, passes signals on meanwhile, and ends it where nobody else does.
     pub async fn run(mut self, asked: &mut Asked) -> Exit {
+        asked.take_all();
         let mut signalled = false;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -211,8 +191,8 @@ impl Started {
                 _ = ticks.tick() => self.look_after(),
             }
         };
-        let asked_for = signalled || self.input.is_so.load(Ordering::Acquire);
-        self.wait_for_output().await;
+        let asked_for = signalled || self.input.is_so.load(Ordering::Acquire) || self.ending.is_terminated();
+        self.wait_for_output(asked).await;
         if self.ending.is_terminated() {
             self.end_group().await;
         }
@@ -229,12 +209,16 @@ impl Started {
         if signal == Signal::TERM {
             self.ending.terminated(clock::now());
         }
+        self.hurried |= [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].contains(&signal);
         // It may just have ended.
         kill_process_group(self.group, signal).ok();
     }
 
     /// Makes the process end if it should and nobody sees to it.
     fn look_after(&mut self) {
+        if self.is_left() {
+            self.ending.input_over(clock::now());
+        }
         // Where nobody looks, nobody knows.
         let waits = || self.watched.as_ref().is_none_or(|watched| watched.pipe.waiting() > 0);
         let busy = !self.client_gone.load(Ordering::Relaxed) && waits();
@@ -252,16 +236,32 @@ impl Started {
         }
     }
 
-    /// What the process wrote last goes to the client before we end, too.
-    async fn wait_for_output(&mut self) {
-        let ended = clock::now();
+    /// The client is gone, and the process cannot see that: it reads not at all, or not as much as was sent.
+    fn is_left(&self) -> bool {
+        let no_reader = self.client_gone.load(Ordering::Relaxed);
+        no_reader && (self.input.is_unread.load(Ordering::Relaxed) || is_hung_up(&io::stdin()))
+    }
+
+    /// What the process wrote last goes to the client before we end, too, however slowly that reads: by itself the
+    /// process could not have ended before. Nobody who was told to end waits for a client, nor does it for children that
+    /// hold the output.
+    async fn wait_for_output(&mut self, asked: &mut Asked) {
+        let (ended, before) = (clock::now(), self.last_output.bytes());
+        let mut is_through = self.ending.is_terminated();
         loop {
-            if timeout(GROUP_TICK, &mut self.output).await.is_ok() {
-                return;
+            tokio::select! {
+                _ = &mut self.output => return,
+                (signal, name) = asked.next() => self.pass_on(signal, name),
+                () = sleep(GROUP_TICK) => {}
             }
+            // Before the moment is read, which is a new one when this ceases.
+            let is_under_way = self.last_output.is_under_way();
             let now = clock::now();
-            let quiet = now.saturating_duration_since(self.last_output.at().max(ended));
-            if quiet >= LINGER || now.saturating_duration_since(ended) >= LONGEST_LINGER {
+            let is_quiet = now.saturating_duration_since(self.last_output.at().max(ended)) >= LINGER;
+            is_through |= self.hurried
+                || self.last_output.bytes() - before > OWN
+                || (!is_under_way && self.from.upgrade().is_none_or(|from| is_empty(&from)));
+            if is_through && (is_quiet || now.saturating_duration_since(ended) >= LONGEST_LINGER) {
                 return debug!("the server ended, and a child of it holds its output");
             }
         }
@@ -293,10 +293,23 @@ fn spawn(settings: &Settings, input: PipeReader, output: PipeWriter) -> Result<C
         .map_err(|error| StartError::Spawn { command: command.display().to_string(), error })
 }
 
+/// Whether there is nothing to read at the moment.
+fn is_empty(pipe: &PipeReader) -> bool {
+    ioctl_fionread(pipe).is_ok_and(|waiting| waiting == 0)
+}
+
+/// Whether nobody is there who could write to a file, though there may be something to read.
+fn is_hung_up(file: &impl AsFd) -> bool {
+    let mut files = [PollFd::new(file, PollFlags::empty())];
+    poll(&mut files, Some(&Timespec::default())).is_ok() && files[0].revents().contains(PollFlags::HUP)
+}
+
 /// The client closed the process's input.
 #[derive(Default)]
 struct InputOver {
     is_so: AtomicBool,
+    /// The process itself closed it.
+    is_unread: AtomicBool,
     changed: Notify,
 }
 
@@ -312,6 +325,7 @@ fn carry_input(to: PipeWriter, settings: &Settings, watched: Option<&Watched>) -
         };
         if done == Done::Gone {
             // The client is to see that nobody reads any more.
+            over.is_unread.store(true, Ordering::Relaxed);
             return close(|null| rustix::stdio::dup2_stdin(null));
         }
         // Said before the process can see it: an end that follows was asked for.
@@ -325,7 +339,7 @@ fn carry_input(to: PipeWriter, settings: &Settings, watched: Option<&Watched>) -
 
 /// Carries what the server sends; says when that is over.
 fn carry_output(
-    from: PipeReader,
+    from: Arc<PipeReader>,
     settings: &Settings,
     watched: Option<&Watched>,
     last: &Arc<LastOutput>,

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -182,20 +182,45 @@ pub(super) struct Output {
 pub(super) struct LastOutput {
     start: Instant,
     millis: AtomicU64,
+    bytes: AtomicU64,
+    under_way: AtomicBool,
 }
 
 impl LastOutput {
     pub(super) fn new(start: Instant) -> Arc<Self> {
-        Arc::new(Self { start, millis: AtomicU64::new(0) })
+        let (millis, bytes, under_way) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Self { start, millis, bytes, under_way })
     }
 
+    /// When something was read or went on.
     pub(super) fn at(&self) -> Instant {
-        self.start + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+        self.start + Duration::from_millis(self.millis.load(Ordering::Acquire))
+    }
+
+    /// How much was read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Whether the client has not taken all that was read.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    fn read(&self, count: usize, at: Instant) {
+        self.under_way.store(true, Ordering::Release);
+        self.bytes.fetch_add(count as u64, Ordering::Release);
+        self.set(at);
+    }
+
+    fn passed(&self, at: Instant) {
+        self.set(at);
+        self.under_way.store(false, Ordering::Release);
     }
 
     fn set(&self, at: Instant) {
         let millis = at.saturating_duration_since(self.start).as_millis();
-        self.millis.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.millis.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Release);
     }
 }
 
@@ -209,6 +234,7 @@ impl Output {
 
 impl Look for Output {
     fn chunk<'a>(&'a mut self, chunk: &'a [u8], at: Instant) -> &'a [u8] {
+        self.last.read(chunk.len(), at);
         let Captures { structured, text, .. } = self.inspection.pipe.captures();
         let result = self.inspection.settings.captures.result;
         self.inspection.reader.capture(Captures { arguments: 0, result, structured, text });
@@ -216,11 +242,11 @@ impl Look for Output {
             Found::Message(message, line) => pipe.server_message(message, line),
             Found::End(document) => pipe.line_end(document),
         });
-        self.last.set(at);
         chunk
     }
 
     fn passed(&mut self) {
+        self.last.passed(clock::now());
         self.later.flush();
     }
 
@@ -245,12 +271,16 @@ pub(super) struct Blind(pub(super) Option<Arc<LastOutput>>);
 impl Look for Blind {
     fn chunk<'a>(&'a mut self, chunk: &'a [u8], at: Instant) -> &'a [u8] {
         if let Some(last) = &self.0 {
-            last.set(at);
+            last.read(chunk.len(), at);
         }
         chunk
     }
 
-    fn passed(&mut self) {}
+    fn passed(&mut self) {
+        if let Some(last) = &self.0 {
+            last.passed(clock::now());
+        }
+    }
 
     fn deadline(&self) -> Option<Instant> {
         None

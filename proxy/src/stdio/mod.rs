@@ -26,6 +26,7 @@
 //!
 //! [`Propagate::Full`]: crate::exchange::trace::Propagate::Full
 
+mod asked;
 mod child;
 mod ending;
 mod guard;
@@ -41,7 +42,8 @@ use std::time::Duration;
 
 use crate::protocol::scan::Captures;
 
-pub use child::{Asked, Exit, StartError, Started, Watched, leave};
+pub use asked::Asked;
+pub use child::{Exit, StartError, Started, Watched, leave};
 pub use later::Later;
 pub use usage::{Account, Meter, Usage};
 

@@ -13,7 +13,7 @@ use rustix::io::{Errno, read, write};
 use crate::clock;
 
 /// Bytes that are read at a time.
-const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 
 /// Why a direction is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

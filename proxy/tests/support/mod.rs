@@ -20,6 +20,7 @@ pub(crate) mod scrape;
 pub(crate) mod series;
 pub(crate) mod server;
 pub(crate) mod spans;
+pub(crate) mod stdio;
 pub(crate) mod tap;
 pub(crate) mod webhook;
 pub(crate) mod wire;
