@@ -277,6 +277,37 @@ fn a_dead_collector_delays_neither_calls_nor_the_end() {
     assert!(took.as_millis() < 1900, "{took:?}");
 }
 
+/// Says each SIGTERM that it gets, for half a second after the first.
+const LISTENER: &str = "
+import os, signal, time
+told = []
+def tell(*_):
+    os.write(2, b'SIGTERM\\n')
+    told.append(1)
+signal.signal(signal.SIGTERM, tell)
+os.write(1, b'ready\\n')
+while not told:
+    time.sleep(0.01)
+end = time.monotonic() + 0.5
+while time.monotonic() < end:
+    time.sleep(0.01)
+";
+
+/// As `npx` does: the server is a child, to which signals are passed on.
+const LAUNCHER: &str =
+    r#"python3 -c "$1" <&0 & server=$!; trap 'kill -TERM $server' TERM; wait $server; wait $server"#;
+
+#[test]
+fn a_launcher_that_passes_signals_on_is_the_only_one_that_does() {
+    let server = ["sh", "-c", LAUNCHER, "sh", LISTENER].map(str::to_owned);
+    // Not in a group of its own, as the official TypeScript client starts servers.
+    let client = Wrapped::start(&[], &server);
+    assert_eq!(client.line(), "ready");
+    let pid = i32::try_from(client.pid()).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    assert_eq!(client.wait().errors, "SIGTERM\n");
+}
+
 #[test]
 fn metrics_go_by_otlp_under_the_same_names() {
     let collector = Collector::start();

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{
+    Pid, Signal, getpgrp, getpid, kill_process, kill_process_group, test_kill_process_group,
+};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -126,7 +128,11 @@ pub struct Watched {
 /// A running process whose messages are carried.
 pub struct Started {
     child: Child,
+    /// Of the process, and of its group.
     group: Pid,
+    /// Whether a signal to us is one to a group: who made one for us signals all of it, as shells and the official Python
+    /// client do. The others, as the TypeScript client, mean one process, which may pass it on itself, as `npx` does.
+    to_group: bool,
     guard: Guard,
     watched: Option<Watched>,
     last_output: Arc<LastOutput>,
@@ -165,6 +171,7 @@ impl Started {
             output: carry_output(output, settings, watched.as_ref(), &last_output, &client_gone)?,
             child,
             group,
+            to_group: getpgrp() == getpid(),
             guard,
             watched,
             last_output,
@@ -177,21 +184,18 @@ impl Started {
     /// Waits for its end, passes signals on meanwhile, and ends it where nobody else does.
     pub async fn run(mut self, asked: &mut Asked) -> Exit {
         asked.take_all();
-        let mut signalled = false;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let status = loop {
             tokio::select! {
                 status = self.child.wait() => break status,
                 () = self.input.changed.notified() => self.ending.input_over(clock::now()),
-                (signal, name) = asked.next() => {
-                    signalled = true;
-                    self.pass_on(signal, name);
-                }
+                (signal, name) = asked.next() => self.pass_on(signal, name),
                 _ = ticks.tick() => self.look_after(),
             }
         };
-        let asked_for = signalled || self.input.is_so.load(Ordering::Acquire) || self.ending.is_terminated();
+        let asked_for =
+            self.hurried || self.input.is_so.load(Ordering::Acquire) || self.ending.is_terminated();
         self.wait_for_output(asked).await;
         if self.ending.is_terminated() {
             self.end_group().await;
@@ -210,8 +214,9 @@ impl Started {
             self.ending.terminated(clock::now());
         }
         self.hurried |= [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].contains(&signal);
+        let send = if self.to_group { kill_process_group } else { kill_process };
         // It may just have ended.
-        kill_process_group(self.group, signal).ok();
+        send(self.group, signal).ok();
     }
 
     /// Makes the process end if it should and nobody sees to it.
@@ -267,8 +272,11 @@ impl Started {
         }
     }
 
-    /// The process was told to end, and did; its children were told too.
+    /// The process was told to end, and did; its children are told too, and made to.
     async fn end_group(&self) {
+        if !self.to_group {
+            kill_process_group(self.group, Signal::TERM).ok();
+        }
         let deadline = clock::now() + GROUP_WAIT;
         while test_kill_process_group(self.group).is_ok() {
             if clock::now() >= deadline {
