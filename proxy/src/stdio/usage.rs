@@ -16,6 +16,9 @@ use super::processes::Processes;
 /// The shortest time between two looks at the system.
 const LEAST_STEP: Duration = Duration::from_millis(2);
 
+/// Tools whose calls are told apart at one time, at most; of further ones what they use is nobody's.
+const MOST: usize = 256;
+
 /// What the process and its children use.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Usage {
@@ -146,6 +149,7 @@ impl Shares {
         self.pass(at);
         match self.open.iter_mut().find(|open| open.tool == tool) {
             Some(open) => open.calls += 1,
+            None if self.open.len() >= MOST => {}
             None => self.open.push(Open { tool: tool.into(), calls: 1, weight: 0.0, cpu: 0.0 }),
         }
     }
@@ -252,5 +256,8 @@ mod tests {
             shares.share(0.0, at);
         }
         assert!(shares.open.is_empty());
+        // Nor where nothing ever ends.
+        (0..2 * MOST).for_each(|number| shares.begin(&number.to_string(), at));
+        assert_eq!(shares.open.len(), MOST);
     }
 }
