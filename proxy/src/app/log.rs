@@ -1,7 +1,9 @@
 //! The log, on standard error: standard output belongs to what is asked for.
 
+use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -12,10 +14,39 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::{LogFormat, LogSettings};
 use crate::telemetry::export::otlp::rejections;
 
+/// The longest line that a pipe takes whole or not at all (`PIPE_BUF` of Linux).
+const LONGEST: usize = 4096;
+
 /// Starts it.
 pub(super) fn start(settings: LogSettings) {
     subscriber(settings, std::io::stderr).init();
     std::panic::set_hook(Box::new(panicked));
+}
+
+/// Starts it where nobody may read it: a client that starts a server may leave its standard error full, and whoever then
+/// waited to write a line would look after nothing else.
+pub(super) fn start_impatient(settings: LogSettings) {
+    subscriber(settings, || Impatient).init();
+    std::panic::set_hook(Box::new(panicked));
+}
+
+/// Standard error, but for lines that do not go at once: they are lost.
+pub(super) struct Impatient;
+
+impl Write for Impatient {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let error = io::stderr();
+        let mut files = [PollFd::new(&error, PollFlags::OUT)];
+        let is_ready = poll(&mut files, Some(&Timespec::default())).is_ok_and(|ready| ready > 0);
+        if is_ready && files[0].revents().contains(PollFlags::OUT) {
+            error.lock().write(&line[..line.len().min(LONGEST)]).ok();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// In JSON all fields of a line are members of its object, for that is where log backends look for `trace_id`.
@@ -51,7 +82,6 @@ fn panicked(panic: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 

@@ -38,19 +38,17 @@ const UPKEEP: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn run(loaded: Loaded) -> ExitCode {
     let Loaded { front, config, file, remarks } = loaded;
-    let begin = |log| {
-        log::start(log);
-        tell(remarks);
-    };
     let result = match front {
         // The first thing: without a handler a SIGHUP would kill, and whoever changes the file may send one at any time.
         Front::Http(front) => Core::new().map(|core| {
-            begin(config.log);
+            log::start(config.log);
+            tell(remarks);
             http::run(*front, config, file, core)
         }),
         // Signals are for the command, which is to inherit which of them are ignored: no handler before it is there.
         Front::Stdio(wrapped) => runtime().map(|runtime| {
-            begin(config.log);
+            log::start_impatient(config.log);
+            tell(remarks);
             stdio::run(wrapped, config, file, runtime)
         }),
     };

@@ -1,6 +1,7 @@
 //! The wrapper of a command. Whatever of telemetry cannot start is warned of, and the server runs all the same: whoever
 //! starts it is a client that knows nothing of us.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use super::admin::AdminPort;
 use super::reload::Reload;
 use super::traces::Traces;
 use super::{
-    RunError, captures, complain, exchange_settings, outlets, propagates, quality, state, telemetry,
+    RunError, captures, complain, exchange_settings, log, outlets, propagates, quality, state, telemetry,
 };
 
 /// How long the last spans and metrics may take: the official clients send SIGTERM to who is not gone 2 s after its input
@@ -133,12 +134,17 @@ impl Tap {
     /// Serves the admin port for ever, if there is one.
     async fn answer(&self, config: &Config, serves: String) {
         let about = About { name: config.telemetry.server_name.clone(), kind: Kind::Stdio, serves };
-        let port = AdminPort::open(&config.admin, &config.running, about);
-        let served = match port {
-            Ok(port) => {
+        let (address, running) = (config.admin.clone(), config.running.clone());
+        // The directory of others may be locked for a while, and the process is to be looked after.
+        let open = move || AdminPort::open(&address, &running, about);
+        let served = match tokio::task::spawn_blocking(open).await {
+            Err(error) => Err(error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Ok(port)) => {
                 // Somebody left the choice of the port to the system, and wants to know it.
                 if port.address() != config.admin && matches!(port.address(), Address::Tcp(_)) {
-                    complain(&format_args!("admin port: {}", port.address()));
+                    let line = format!("mcp-tap: admin port: {}\n", port.address());
+                    log::Impatient.write_all(line.as_bytes()).ok();
                 }
                 let state = AdminState {
                     about: port.about.clone(),
@@ -148,7 +154,6 @@ impl Tap {
                 };
                 port.serve(state).await.map_err(|error| error.to_string())
             }
-            Err(error) => Err(error.to_string()),
         };
         if let Err(error) = served {
             let admin = config.admin.to_string();
@@ -162,6 +167,8 @@ impl Tap {
         let now = clock::now();
         self.meter.upkeep(now);
         self.watched.pipe.end(exit.end(), now);
+        // A client that does not read holds the thread that would do so.
+        self.watched.later.flush();
         self.exchange.close(now);
         self.telemetry.upkeep(clock::now());
         let Beside { traces, quality, state, outlets } = beside;

@@ -1,18 +1,18 @@
 //! The process from its start to its end.
 
+use std::ffi::OsStr;
 use std::io::{self, PipeReader, PipeWriter, pipe};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::ioctl_fionread;
-use rustix::process::{
-    Pid, Signal, getpgrp, getpid, kill_process, kill_process_group, test_kill_process_group,
-};
+use rustix::io::{Errno, ioctl_fionread};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -103,6 +103,10 @@ impl Exit {
 /// Ends this process as that one ended: with its status, or by the same signal.
 pub fn leave(exit: &Exit) -> ! {
     if let Some(signal) = exit.status.signal() {
+        // The first process of a container cannot be ended by a signal of its own.
+        if std::process::id() == 1 {
+            std::process::exit(128 + signal);
+        }
         let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
         // Its core is of use, ours is not.
         rustix::process::setrlimit(rustix::process::Resource::Core, none).ok();
@@ -144,6 +148,8 @@ pub struct Started {
     ending: Ending,
     /// It was sent a signal that ends who has no other plans for it.
     hurried: bool,
+    /// It was waited for: its number may be another's.
+    gone: bool,
 }
 
 impl Started {
@@ -171,13 +177,14 @@ impl Started {
             output: carry_output(output, settings, watched.as_ref(), &last_output, &client_gone)?,
             child,
             group,
-            to_group: getpgrp() == getpid(),
+            to_group: leads_a_group(),
             guard,
             watched,
             last_output,
             client_gone,
             ending: Ending::new(settings.exit_wait, settings.kill_wait),
             hurried: false,
+            gone: false,
         })
     }
 
@@ -196,8 +203,9 @@ impl Started {
         };
         let asked_for =
             self.hurried || self.input.is_so.load(Ordering::Acquire) || self.ending.is_terminated();
+        self.gone = true;
         self.wait_for_output(asked).await;
-        if self.ending.is_terminated() {
+        if self.hurried || self.ending.is_terminated() {
             self.end_group().await;
         }
         self.guard.dismiss();
@@ -214,7 +222,8 @@ impl Started {
             self.ending.terminated(clock::now());
         }
         self.hurried |= [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].contains(&signal);
-        let send = if self.to_group { kill_process_group } else { kill_process };
+        // A group keeps its number as long as somebody is in it.
+        let send = if self.to_group || self.gone { kill_process_group } else { kill_process };
         // It may just have ended.
         send(self.group, signal).ok();
     }
@@ -253,6 +262,8 @@ impl Started {
     async fn wait_for_output(&mut self, asked: &mut Asked) {
         let (ended, before) = (clock::now(), self.last_output.bytes());
         let mut is_through = self.ending.is_terminated();
+        // What was read a moment ago may not be noted yet: so it is looked twice.
+        let mut empty_at = None;
         loop {
             tokio::select! {
                 _ = &mut self.output => return,
@@ -263,9 +274,10 @@ impl Started {
             let is_under_way = self.last_output.is_under_way();
             let now = clock::now();
             let is_quiet = now.saturating_duration_since(self.last_output.at().max(ended)) >= LINGER;
-            is_through |= self.hurried
-                || self.last_output.bytes() - before > OWN
-                || (!is_under_way && self.from.upgrade().is_none_or(|from| is_empty(&from)));
+            let bytes = self.last_output.bytes();
+            let is_empty = !is_under_way && self.from.upgrade().is_none_or(|from| is_empty(&from));
+            is_through |= self.hurried || bytes - before > OWN || (is_empty && empty_at == Some(bytes));
+            empty_at = is_empty.then_some(bytes);
             if is_through && (is_quiet || now.saturating_duration_since(ended) >= LONGEST_LINGER) {
                 return debug!("the server ended, and a child of it holds its output");
             }
@@ -292,13 +304,35 @@ impl Started {
 fn spawn(settings: &Settings, input: PipeReader, output: PipeWriter) -> Result<Child, StartError> {
     let (command, arguments) =
         settings.command.split_first().ok_or_else(|| io::Error::other("no command"))?;
-    Command::new(command)
-        .args(arguments)
-        .stdin(input)
-        .stdout(output)
-        .process_group(0)
-        .spawn()
-        .map_err(|error| StartError::Spawn { command: command.display().to_string(), error })
+    let (input_again, output_again) = (input.try_clone()?, output.try_clone()?);
+    let start = |mut process: Command, input: PipeReader, output: PipeWriter| {
+        process.args(arguments).stdin(input).stdout(output).process_group(0).spawn()
+    };
+    let started = match start(Command::new(command), input, output) {
+        // A script that does not say of what: a shell's, as for whoever starts commands by execvp(3).
+        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg(found(command));
+            start(shell, input_again, output_again)
+        }
+        started => started,
+    };
+    started.map_err(|error| StartError::Spawn { command: command.display().to_string(), error })
+}
+
+/// Where the command is: a name is looked for in the directories of `PATH`.
+fn found(command: &OsStr) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|directory| directory.join(command));
+    let named = !command.as_encoded_bytes().contains(&b'/');
+    places.find(|place| named && place.is_file()).unwrap_or_else(|| command.into())
+}
+
+/// Whether this process leads a process group: proc(5), field 5. One that lies outside of our namespace has the number 0.
+fn leads_a_group() -> bool {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let group = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_ascii_whitespace().nth(2));
+    group.and_then(|group| group.parse().ok()) == Some(std::process::id())
 }
 
 /// Whether there is nothing to read at the moment.

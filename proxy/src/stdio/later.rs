@@ -4,8 +4,8 @@
 //! make metrics and spans of it takes longer, and nobody waits for that: the output thread keeps its events until it has
 //! written.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use compact_str::CompactString;
 
@@ -15,34 +15,35 @@ use crate::exchange::event::{Event, OperationKind, Sink};
 use super::usage::Meter;
 
 thread_local! {
-    /// The events that this thread keeps; `None` where it keeps none.
-    static KEPT: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
+    /// Whether the events of this thread are kept.
+    static KEEPS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Passes events on: on most threads at once, on one that keeps them when it says so.
 pub struct Later {
     sink: Arc<dyn Sink>,
     meter: Option<Arc<Meter>>,
+    /// Locked by the thread that keeps, and once at the end: that thread may then still wait for a client that does not
+    /// read.
+    kept: Mutex<Vec<Event>>,
 }
 
 impl Later {
     /// Passes events on to `sink`; ends of calls also to `meter`.
     #[must_use]
     pub fn new(sink: Arc<dyn Sink>, meter: Option<Arc<Meter>>) -> Self {
-        Self { sink, meter }
+        Self { sink, meter, kept: Mutex::default() }
     }
 
-    /// From now on this thread keeps its events until [`Later::flush`].
+    /// From now on the events of this thread are kept until [`Later::flush`].
     pub(super) fn keep_here() {
-        KEPT.with(|kept| *kept.borrow_mut() = Some(Vec::new()));
+        KEEPS.set(true);
     }
 
-    /// Passes on what this thread kept.
-    pub(super) fn flush(&self) {
-        let kept = KEPT.with(|kept| kept.borrow_mut().as_mut().map(std::mem::take));
-        for event in kept.into_iter().flatten() {
-            self.pass(event);
-        }
+    /// Passes on what was kept.
+    pub fn flush(&self) {
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        kept.into_iter().for_each(|event| self.pass(event));
     }
 
     fn pass(&self, event: Event) {
@@ -62,15 +63,10 @@ impl Later {
 
 impl Sink for Later {
     fn emit(&self, event: Event) {
-        // Borrowed only while it is pushed to: no sink is called meanwhile. A thread that is ending keeps nothing.
-        let event = KEPT.try_with(|kept| match kept.borrow_mut().as_mut() {
-            Some(kept) => {
-                kept.push(event);
-                None
-            }
-            None => Some(event),
-        });
-        if let Ok(Some(event)) = event {
+        // A thread that is ending keeps nothing.
+        if KEEPS.try_with(Cell::get).unwrap_or(false) {
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        } else {
             self.pass(event);
         }
     }
@@ -107,9 +103,14 @@ mod tests {
                 assert_eq!(seen(), 2);
                 later.flush();
                 assert_eq!(seen(), 2);
+                later.emit(Event::Unmatched);
             });
         });
-        later.emit(Event::Unmatched);
+        // What nobody passed on is there for who comes last.
+        assert_eq!(seen(), 2);
+        later.flush();
         assert_eq!(seen(), 3);
+        later.emit(Event::Unmatched);
+        assert_eq!(seen(), 4);
     }
 }

@@ -89,10 +89,10 @@ impl Input {
         let meter = self.meter.as_deref();
         self.inspection.read(part, at, &mut |pipe, found| match found {
             Found::Message(message, line) => {
-                if let (Some(meter), Some(tool)) = (meter, called(message)) {
+                let is_followed = pipe.client_message(message, line, edits.as_deref_mut());
+                if let (Some(meter), Some(tool), true) = (meter, called(message), is_followed) {
                     meter.begin(tool, at);
                 }
-                pipe.client_message(message, line, edits.as_deref_mut());
             }
             Found::End(document) => pipe.line_end(document),
         });
@@ -113,15 +113,12 @@ impl Input {
         if whole {
             self.until = None;
             let line = std::mem::take(&mut self.held);
-            if edits.is_empty() {
-                self.out.extend_from_slice(&line);
-                self.held = line;
-                self.held.clear();
-            } else {
-                let mut line = [Bytes::from(line)];
-                splice::apply(&edits, &mut line);
-                self.out.extend_from_slice(&line[0]);
+            match edited(&edits, &line) {
+                Some(edited) => self.out.extend_from_slice(&edited),
+                None => self.out.extend_from_slice(&line),
             }
+            self.held = line;
+            self.held.clear();
         } else if self.held.len() >= HOLD_SIZE {
             self.let_go();
         } else {
@@ -163,6 +160,18 @@ impl Look for Input {
         self.let_go();
         &self.out
     }
+}
+
+/// The line with these edits made in it, if there are any.
+fn edited(edits: &[Edit], line: &[u8]) -> Option<Bytes> {
+    let apply = || {
+        let mut line = [Bytes::copy_from_slice(line)];
+        splice::apply(edits, &mut line);
+        let [line] = line;
+        line
+    };
+    // A mistake there costs the context.
+    (!edits.is_empty()).then(|| catch_unwind(AssertUnwindSafe(apply)).ok()).flatten()
 }
 
 /// The tool that a message calls.

@@ -51,17 +51,13 @@ pub(super) fn pump(from: impl AsFd, to: impl AsFd, look: &mut impl Look) -> Done
             Ok(Ready::Gone) => return Done::Gone,
             Err(_) => return Done::Failed,
             Ok(Ready::Data) => match read(&from, &mut buffer) {
-                Ok(0) => {
-                    // What was held is all that there will be.
-                    return match write_all(&to, look.release()) {
-                        Ok(()) => Done::End,
-                        Err(done) => done,
-                    };
-                }
-                Ok(count) => look.chunk(&buffer[..count], clock::now()),
+                Ok(count) if count > 0 => look.chunk(&buffer[..count], clock::now()),
                 Err(Errno::INTR | Errno::AGAIN) => continue,
-                // A terminal or a socket that was cut off; nothing more will come.
-                Err(_) => return Done::Failed,
+                // The end, or a terminal or a socket that was cut off: what was held is all that there will be.
+                over => {
+                    let done = if over.is_ok() { Done::End } else { Done::Failed };
+                    return write_all(&to, look.release()).err().unwrap_or(done);
+                }
             },
         };
         if let Err(done) = write_all(&to, next) {

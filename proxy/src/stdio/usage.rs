@@ -147,9 +147,10 @@ impl Meter {
 impl Shares {
     fn begin(&mut self, tool: &str, at: Instant) {
         self.pass(at);
+        let is_full = self.open.len() >= MOST;
         match self.open.iter_mut().find(|open| open.tool == tool) {
             Some(open) => open.calls += 1,
-            None if self.open.len() >= MOST => {}
+            None if is_full => {}
             None => self.open.push(Open { tool: tool.into(), calls: 1, weight: 0.0, cpu: 0.0 }),
         }
     }

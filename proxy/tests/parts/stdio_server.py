@@ -11,6 +11,7 @@ TOOLS = [
     {"name": "fail", "inputSchema": {"type": "object"}},
     {"name": "burn", "inputSchema": {"type": "object"}},
     {"name": "rest", "inputSchema": {"type": "object"}},
+    {"name": "long", "inputSchema": {"type": "object"}},
     {
         "name": "shape",
         "inputSchema": {"type": "object"},
@@ -47,6 +48,8 @@ def call(line, name, arguments):
     if name == "rest":
         time.sleep(arguments.get("seconds", 0.3))
         return text("cool")
+    if name == "long":
+        return text("x" * 10_000)
     if name == "shape":
         return {"structuredContent": arguments, **text(json.dumps(arguments))}
     return None

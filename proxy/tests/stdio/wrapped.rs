@@ -76,6 +76,16 @@ impl Wrapped {
         self.folder.path().join("running")
     }
 
+    /// Looks again and again until it is so; is told the directory in which it is listed.
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&Path) -> bool) {
+        // Once something is listed there is something to ask.
+        self.summary();
+        let deadline = mcp_tap::clock::now() + PATIENCE;
+        while !is_so(&self.running()) {
+            assert!(mcp_tap::clock::now() < deadline, "{what}: it never is so");
+        }
+    }
+
     /// What `mcp-tap ps` knows of it, once it is listed.
     pub(crate) fn summary(&self) -> Value {
         let deadline = mcp_tap::clock::now() + PATIENCE;

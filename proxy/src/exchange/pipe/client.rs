@@ -16,24 +16,35 @@ use super::super::trace::{Carrier, Incoming, NotWritten, Propagate, Settings, Tr
 use super::{Inner, Line};
 
 impl Inner {
-    pub(super) fn client_message(&self, message: &mut Message, line: Line, edits: Option<&mut Vec<Edit>>) {
+    pub(super) fn client_message(
+        &self,
+        message: &mut Message,
+        line: Line,
+        edits: Option<&mut Vec<Edit>>,
+    ) -> bool {
         if !self.admit(message) {
-            return;
+            return false;
         }
         self.session.seen(line.ended);
         match message.kind {
-            MessageKind::Request => self.client_request(message, line, edits),
+            MessageKind::Request => return self.client_request(message, line, edits),
             MessageKind::Notification => self.client_notification(message, line, edits),
             MessageKind::Result | MessageKind::Error => self.client_answer(message, line),
             MessageKind::Foreign => {}
         }
+        false
     }
 
-    fn client_request(&self, message: &mut Message, line: Line, edits: Option<&mut Vec<Edit>>) {
+    fn client_request(&self, message: &mut Message, line: Line, edits: Option<&mut Vec<Edit>>) -> bool {
         let core = self.core();
         // Its answer could not be told from others.
+        if !is_usable(message.id.as_ref()) {
+            core.emit(Event::Unmatched);
+            return false;
+        }
         if core.open.len() >= core.settings.open {
-            return core.full();
+            core.full();
+            return false;
         }
         let era = era_of(message).unwrap_or(Era::Legacy);
         if era == Era::Modern {
@@ -49,9 +60,10 @@ impl Inner {
         let call = Call::new(draft, facts);
         core.emit(Event::OperationStarted);
         if !core.keep(self.scope, &call, Wait::Elsewhere { since: line.began }, line.ended) {
-            // This proxy ends.
+            // This proxy ends, or the other direction took the last place just now.
             core.end(&call, Ending::CutByProxy, line.ended);
         }
+        true
     }
 
     fn client_notification(&self, message: &mut Message, line: Line, edits: Option<&mut Vec<Edit>>) {

@@ -86,9 +86,9 @@ impl Pipe {
     }
 
     /// A message of the client is complete. Adds to `edits` what is to be written into the line, which has not gone on
-    /// yet; `None` if it has, at least in part.
-    pub fn client_message(&self, message: &mut Message, line: Line, edits: Option<&mut Vec<Edit>>) {
-        self.0.client_message(message, line, edits);
+    /// yet; `None` if it has, at least in part. Says whether it is a request whose end will be told.
+    pub fn client_message(&self, message: &mut Message, line: Line, edits: Option<&mut Vec<Edit>>) -> bool {
+        self.0.client_message(message, line, edits)
     }
 
     /// A message of the server is complete.

@@ -28,7 +28,9 @@ fn play(player: &mut Player, script: &str) -> String {
             (">", text) => {
                 let (messages, document) = messages(text);
                 let pipe = pipe.as_ref().expect("open");
-                messages.into_iter().for_each(|mut message| pipe.client_message(&mut message, passed, None));
+                for mut message in messages {
+                    pipe.client_message(&mut message, passed, None);
+                }
                 pipe.line_end(document);
             }
             ("<", "garbage") => pipe.as_ref().expect("open").line_end(Document::Malformed),
@@ -231,6 +233,23 @@ fn an_error_without_an_id_belongs_to_the_only_open_request() {
 }
 
 #[test]
+fn a_request_that_nobody_can_answer_is_not_followed() {
+    check(
+        "an id of null",
+        "0 > call null a
+         0 > call 1 b
+         0 waiting
+         1 < error null -32600
+         2 end asked",
+        "session of - starts
+         unmatched
+         1 wait
+         tools/call b rpc -32600 on 0 0..1
+         session of - ends after 2 - stdio",
+    );
+}
+
+#[test]
 fn what_is_no_message_is_counted_and_changes_nothing() {
     check(
         "log lines",
@@ -277,7 +296,9 @@ fn written(settings: Settings, line: &str) -> (String, String) {
     let at = Line { began: player.start, ended: player.start };
     let (messages, _) = messages(line);
     let mut edits = Vec::new();
-    messages.into_iter().for_each(|mut message| pipe.client_message(&mut message, at, Some(&mut edits)));
+    for mut message in messages {
+        pipe.client_message(&mut message, at, Some(&mut edits));
+    }
     let mut chunks = [Bytes::copy_from_slice(line.as_bytes())];
     splice::apply(&edits, &mut chunks);
     drop(pipe);
