@@ -222,7 +222,7 @@ fn prometheus_own_parser_reads_the_exemplars() {
 fn every_family_of_the_list_is_in_the_scrape() {
     let start = mcp_tap::clock::now();
     let (_, text) = after_every_event(start).render(None, start);
-    // What is not an event: judged answers, and what the program does with files and collectors.
+    // What is not an event: judged answers, what the program does with files and collectors, what a process uses.
     let elsewhere = [
         Metric::SliQuality,
         Metric::QualityFindings,
@@ -232,6 +232,10 @@ fn every_family_of_the_list_is_in_the_scrape() {
         Metric::StateSaves,
         Metric::MetricsExports,
         Metric::MetricsFileWrites,
+        Metric::ComputeCpu,
+        Metric::ComputeResident,
+        Metric::ServerCpu,
+        Metric::ServerResident,
     ];
     for metric in Metric::ALL.iter().filter(|metric| !elsewhere.contains(metric)) {
         let head = format!("# TYPE {} ", metric.name());
