@@ -10,12 +10,10 @@ use http::{HeaderName, HeaderValue};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use tokio::sync::oneshot;
-use tracing_subscriber::Layer as _;
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::super::{Compression, Endpoint, Headers, MetricExporter, Protocol, Settings, Signal, Tls};
 use super::collector::{Act, Collector, until};
-use super::{BOTH, Written, text};
+use super::{BOTH, logged, text};
 use crate::clock;
 use crate::telemetry::names::Metric;
 use crate::telemetry::registry::Cell;
@@ -45,17 +43,7 @@ impl Rig {
         let telemetry = Telemetry::new(telemetry, clock::now());
         let exporter = MetricExporter::new(settings, &telemetry).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&log);
-        let thread = std::thread::spawn(move || {
-            let lines = tracing_subscriber::fmt::layer().with_writer(move || Written(Arc::clone(&written)));
-            let own = tracing_subscriber::filter::Targets::new().with_target("mcp_tap", tracing::Level::INFO);
-            let log = tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(own));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            tracing::subscriber::with_default(log, || {
-                runtime.block_on(exporter.run(async { stopped.await.unwrap_or_default() }));
-            });
-        });
+        let (log, thread) = logged(|| exporter.run(async { stopped.await.unwrap_or_default() }));
         Self { telemetry, log, stop, thread }
     }
 

@@ -52,6 +52,22 @@ fn settings(protocol: Protocol, address: SocketAddr) -> Settings {
     }
 }
 
+/// Runs an exporter on a thread of its own; what it logs, and the thread.
+fn logged<F: Future<Output = ()>>(
+    run: impl FnOnce() -> F + Send + 'static,
+) -> (Arc<Mutex<Vec<u8>>>, JoinHandle<()>) {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let written = Arc::clone(&log);
+    let thread = std::thread::spawn(move || {
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || Written(Arc::clone(&written)));
+        let own = tracing_subscriber::filter::Targets::new().with_target("mcp_tap", tracing::Level::INFO);
+        let log = tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(own));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tracing::subscriber::with_default(log.with(rejections()), || runtime.block_on(run()));
+    });
+    (log, thread)
+}
+
 impl Rig {
     fn start(settings: &Settings, limits: QueueLimits) -> Self {
         Self::start_after(settings, limits, |_| ())
@@ -64,17 +80,7 @@ impl Rig {
         before(&queue);
         let exporter = Exporter::new(settings, Arc::clone(&queue), span_settings(limits)).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&log);
-        let thread = std::thread::spawn(move || {
-            let lines = tracing_subscriber::fmt::layer().with_writer(move || Written(Arc::clone(&written)));
-            let own = tracing_subscriber::filter::Targets::new().with_target("mcp_tap", tracing::Level::INFO);
-            let log = tracing_subscriber::registry().with(lines.with_ansi(false).with_filter(own));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            tracing::subscriber::with_default(log.with(rejections()), || {
-                runtime.block_on(exporter.run(async { stopped.await.unwrap_or_default() }));
-            });
-        });
+        let (log, thread) = logged(|| exporter.run(async { stopped.await.unwrap_or_default() }));
         Self { queue, registry, log, stop, thread }
     }
 
