@@ -4,24 +4,25 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
+use super::cursor::Cursor;
 use super::tree::{DEEPEST, Kind, Malformed, Member, Value};
 
 /// Reads a text.
 pub(super) fn parse(text: &str) -> Result<Value, Malformed> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader(Cursor { text, at: 0 });
     if text.starts_with('\u{feff}') {
-        reader.at = '\u{feff}'.len_utf8();
+        reader.0.at = '\u{feff}'.len_utf8();
     }
     reader.skip()?;
-    if reader.rest().is_empty() {
-        return Ok(Value { span: reader.at..reader.at, kind: Kind::Table(Vec::new()) });
+    if reader.0.rest().is_empty() {
+        return Ok(Value { span: reader.0.at..reader.0.at, kind: Kind::Table(Vec::new()) });
     }
-    if !reader.rest().starts_with('{') {
-        return Err(reader.error("a configuration is an object, which begins with `{`"));
+    if !reader.0.rest().starts_with('{') {
+        return Err(reader.0.error("a configuration is an object, which begins with `{`"));
     }
     let value = reader.value(0)?;
     reader.skip()?;
-    if reader.rest().is_empty() { Ok(value) } else { Err(reader.error("there is more behind the end")) }
+    if reader.0.rest().is_empty() { Ok(value) } else { Err(reader.0.error("there is more behind the end")) }
 }
 
 /// The length of the comment that `rest` begins with.
@@ -51,137 +52,107 @@ pub(super) fn string_length(rest: &str) -> Option<usize> {
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
+struct Reader<'a>(Cursor<'a>);
 
 impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn error(&self, what: impl Into<String>) -> Malformed {
-        Malformed::new(self.text, self.at, what)
-    }
-
-    /// What was expected here, and what is there.
-    fn unexpected(&self, expected: &str) -> Malformed {
-        match self.rest().chars().next() {
-            Some(found) if found.is_control() => {
-                self.error(format!("expected {expected}, found `{}`", found.escape_default()))
-            }
-            Some(found) => self.error(format!("expected {expected}, found `{found}`")),
-            None => self.error(format!("expected {expected}, but the file ends")),
-        }
-    }
-
     /// Skips white space and comments.
     fn skip(&mut self) -> Result<(), Malformed> {
         loop {
-            let rest = self.rest();
-            self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
-            let rest = self.rest();
+            let rest = self.0.rest();
+            self.0.at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+            let rest = self.0.rest();
             match comment(rest) {
-                Some(length) => self.at += length,
-                None if rest.starts_with("/*") => return Err(self.error("this comment does not end")),
+                Some(length) => self.0.at += length,
+                None if rest.starts_with("/*") => return Err(self.0.error("this comment does not end")),
                 None => return Ok(()),
             }
         }
     }
 
-    fn take(&mut self, sign: char) -> bool {
-        let found = self.rest().starts_with(sign);
-        if found {
-            self.at += sign.len_utf8();
-        }
-        found
-    }
-
     fn value(&mut self, depth: usize) -> Result<Value, Malformed> {
         if depth > DEEPEST {
-            return Err(self.error(format!("nested deeper than {DEEPEST}")));
+            return Err(self.0.error(format!("nested deeper than {DEEPEST}")));
         }
-        let start = self.at;
-        let kind = match self.rest().chars().next() {
+        let start = self.0.at;
+        let kind = match self.0.rest().chars().next() {
             Some('{') => self.table(depth)?,
             Some('[') => self.list(depth)?,
             Some('"') => Kind::String(self.string()?.1),
             _ => self.word()?,
         };
-        Ok(Value { span: start..self.at, kind })
+        Ok(Value { span: start..self.0.at, kind })
     }
 
     fn table(&mut self, depth: usize) -> Result<Kind, Malformed> {
-        self.take('{');
+        self.0.take("{");
         let mut members = Vec::new();
         loop {
             self.skip()?;
-            if self.take('}') {
+            if self.0.take("}") {
                 return Ok(Kind::Table(members));
             }
-            if !self.rest().starts_with('"') {
-                return Err(self.unexpected("a key in double quotes or `}`"));
+            if !self.0.rest().starts_with('"') {
+                return Err(self.0.unexpected("a key in double quotes or `}`"));
             }
-            let start = self.at;
+            let start = self.0.at;
             let (name, key) = self.string()?;
             self.skip()?;
-            if !self.take(':') {
-                return Err(self.unexpected("`:`"));
+            if !self.0.take(":") {
+                return Err(self.0.unexpected("`:`"));
             }
             self.skip()?;
             let value = self.value(depth + 1)?;
             members.push(Member { key, name, start, inline: true, value });
             self.skip()?;
-            if !self.take(',') && !self.rest().starts_with('}') {
-                return Err(self.unexpected("`,` or `}`"));
+            if !self.0.take(",") && !self.0.rest().starts_with('}') {
+                return Err(self.0.unexpected("`,` or `}`"));
             }
         }
     }
 
     fn list(&mut self, depth: usize) -> Result<Kind, Malformed> {
-        self.take('[');
+        self.0.take("[");
         let mut values = Vec::new();
         loop {
             self.skip()?;
-            if self.take(']') {
+            if self.0.take("]") {
                 return Ok(Kind::List(values));
             }
             values.push(self.value(depth + 1)?);
             self.skip()?;
-            if !self.take(',') && !self.rest().starts_with(']') {
-                return Err(self.unexpected("`,` or `]`"));
+            if !self.0.take(",") && !self.0.rest().starts_with(']') {
+                return Err(self.0.unexpected("`,` or `]`"));
             }
         }
     }
 
     /// Where a string stands, and what it means.
     fn string(&mut self) -> Result<(Range<usize>, String), Malformed> {
-        let Some(length) = string_length(self.rest()) else {
-            return Err(self.error("this string does not end on its line"));
+        let Some(length) = string_length(self.0.rest()) else {
+            return Err(self.0.error("this string does not end on its line"));
         };
-        let token = &self.rest()[..length];
+        let token = &self.0.rest()[..length];
         if let Some(at) = wrong_escape(token) {
-            let at = self.at + at;
-            return Err(Malformed::new(self.text, at, "this is no escape that JSON knows"));
+            let at = self.0.at + at;
+            return Err(Malformed::new(self.0.text, at, "this is no escape that JSON knows"));
         }
         // Half of a surrogate pair and bare control characters are no text; some clients take them all the same. They
         // stay as they are, and are not what anybody asks for by name.
         let meant = serde_json::from_str(token).unwrap_or_else(|_| token.to_owned());
-        let span = self.at..self.at + length;
-        self.at = span.end;
+        let span = self.0.at..self.0.at + length;
+        self.0.at = span.end;
         Ok((span, meant))
     }
 
     /// A number, `true`, `false` or `null`.
     fn word(&mut self) -> Result<Kind, Malformed> {
-        let rest = self.rest();
+        let rest = self.0.rest();
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
         let word = &rest[..end.unwrap_or(rest.len())];
         if word.is_empty() || serde_json::from_str::<IgnoredAny>(word).is_err() {
-            return Err(self.unexpected("a value"));
+            return Err(self.0.unexpected("a value"));
         }
-        self.at += word.len();
+        self.0.at += word.len();
         Ok(Kind::Other)
     }
 }

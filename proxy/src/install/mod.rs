@@ -23,6 +23,7 @@
 
 pub mod apply;
 pub mod clients;
+mod cursor;
 mod diff;
 mod edit;
 mod entry;

@@ -4,30 +4,31 @@
 
 use std::ops::Range;
 
+use super::cursor::Cursor;
 use super::tree::{DEEPEST, Kind, Malformed, Member, Value};
 
 /// Reads a text.
 pub(super) fn parse(text: &str) -> Result<Value, Malformed> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader(Cursor { text, at: 0 });
     if text.starts_with('\u{feff}') {
-        reader.at = '\u{feff}'.len_utf8();
+        reader.0.at = '\u{feff}'.len_utf8();
     }
     let mut root = Vec::new();
     let mut header: Vec<Key> = Vec::new();
     loop {
         reader.skip(true);
-        if reader.rest().is_empty() {
+        if reader.0.rest().is_empty() {
             return Ok(Value { span: 0..text.len(), kind: Kind::Table(root) });
         }
-        if reader.rest().starts_with('[') {
+        if reader.0.rest().starts_with('[') {
             header = reader.header(&mut root)?;
         } else {
             let (path, value) = reader.assignment(0)?;
             put(open(&mut root, &header), &path, value, false);
         }
         reader.skip(false);
-        if !reader.rest().is_empty() && !reader.rest().starts_with(['\n', '\r']) {
-            return Err(reader.unexpected("the end of the line"));
+        if !reader.0.rest().is_empty() && !reader.0.rest().starts_with(['\n', '\r']) {
+            return Err(reader.0.unexpected("the end of the line"));
         }
     }
 }
@@ -112,59 +113,30 @@ fn put(table: &mut Vec<Member>, path: &[Key], value: Value, inline: bool) {
     open(table, parents).push(member);
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
+struct Reader<'a>(Cursor<'a>);
 
 impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn error(&self, what: impl Into<String>) -> Malformed {
-        Malformed::new(self.text, self.at, what)
-    }
-
-    fn unexpected(&self, expected: &str) -> Malformed {
-        match self.rest().chars().next() {
-            Some(found) if found.is_control() => {
-                self.error(format!("expected {expected}, found `{}`", found.escape_default()))
-            }
-            Some(found) => self.error(format!("expected {expected}, found `{found}`")),
-            None => self.error(format!("expected {expected}, but the file ends")),
-        }
-    }
-
     /// Skips blanks and comments, and on demand line ends.
     fn skip(&mut self, lines: bool) {
         loop {
-            let rest = self.rest();
+            let rest = self.0.rest();
             let blank = |c: char| c == ' ' || c == '\t' || (lines && (c == '\n' || c == '\r'));
-            self.at += rest.len() - rest.trim_start_matches(blank).len();
-            match comment(self.rest()) {
-                Some(length) => self.at += length,
+            self.0.at += rest.len() - rest.trim_start_matches(blank).len();
+            match comment(self.0.rest()) {
+                Some(length) => self.0.at += length,
                 None => return,
             }
         }
     }
 
-    fn take(&mut self, sign: &str) -> bool {
-        let found = self.rest().starts_with(sign);
-        if found {
-            self.at += sign.len();
-        }
-        found
-    }
-
     /// `[a.b]` or `[[a.b]]`: the path that following keys are below.
     fn header(&mut self, root: &mut Vec<Member>) -> Result<Vec<Key>, Malformed> {
-        self.take("[");
-        let list = self.take("[");
+        self.0.take("[");
+        let list = self.0.take("[");
         let path = self.path()?;
         let close = if list { "]]" } else { "]" };
-        if !self.take(close) {
-            return Err(self.unexpected(&format!("`{close}`")));
+        if !self.0.take(close) {
+            return Err(self.0.unexpected(&format!("`{close}`")));
         }
         if list && let Some((last, parents)) = path.split_last() {
             let table = Value { span: last.span.clone(), kind: Kind::Table(Vec::new()) };
@@ -185,39 +157,39 @@ impl<'a> Reader<'a> {
         let mut path = Vec::new();
         loop {
             self.blanks();
-            let start = self.at;
-            let rest = self.rest();
+            let start = self.0.at;
+            let rest = self.0.rest();
             let text = if rest.starts_with(['"', '\'']) {
                 self.string()?
             } else {
                 let bare = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
                 let name = &rest[..rest.find(|c| !bare(c)).unwrap_or(rest.len())];
                 if name.is_empty() {
-                    return Err(self.unexpected("a key"));
+                    return Err(self.0.unexpected("a key"));
                 }
-                self.at += name.len();
+                self.0.at += name.len();
                 name.to_owned()
             };
-            path.push(Key { text, span: start..self.at });
+            path.push(Key { text, span: start..self.0.at });
             if path.len() > DEEPEST {
-                return Err(self.error(format!("nested deeper than {DEEPEST}")));
+                return Err(self.0.error(format!("nested deeper than {DEEPEST}")));
             }
             self.blanks();
-            if !self.take(".") {
+            if !self.0.take(".") {
                 return Ok(path);
             }
         }
     }
 
     fn blanks(&mut self) {
-        let rest = self.rest();
-        self.at += rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        let rest = self.0.rest();
+        self.0.at += rest.len() - rest.trim_start_matches([' ', '\t']).len();
     }
 
     fn assignment(&mut self, depth: usize) -> Result<(Vec<Key>, Value), Malformed> {
         let path = self.path()?;
-        if !self.take("=") {
-            return Err(self.unexpected("`=`"));
+        if !self.0.take("=") {
+            return Err(self.0.unexpected("`=`"));
         }
         self.blanks();
         Ok((path, self.value(depth)?))
@@ -225,74 +197,74 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Value, Malformed> {
         if depth > DEEPEST {
-            return Err(self.error(format!("nested deeper than {DEEPEST}")));
+            return Err(self.0.error(format!("nested deeper than {DEEPEST}")));
         }
-        let start = self.at;
-        let kind = match self.rest().chars().next() {
+        let start = self.0.at;
+        let kind = match self.0.rest().chars().next() {
             Some('{') => self.table(depth)?,
             Some('[') => self.list(depth)?,
             Some('"' | '\'') => Kind::String(self.string()?),
             _ => self.word()?,
         };
-        Ok(Value { span: start..self.at, kind })
+        Ok(Value { span: start..self.0.at, kind })
     }
 
     fn table(&mut self, depth: usize) -> Result<Kind, Malformed> {
-        self.take("{");
+        self.0.take("{");
         let mut members = Vec::new();
         loop {
             self.skip(true);
-            if self.take("}") {
+            if self.0.take("}") {
                 return Ok(Kind::Table(members));
             }
             let (path, value) = self.assignment(depth + 1)?;
             put(&mut members, &path, value, true);
             self.skip(true);
-            if !self.take(",") && !self.rest().starts_with('}') {
-                return Err(self.unexpected("`,` or `}`"));
+            if !self.0.take(",") && !self.0.rest().starts_with('}') {
+                return Err(self.0.unexpected("`,` or `}`"));
             }
         }
     }
 
     fn list(&mut self, depth: usize) -> Result<Kind, Malformed> {
-        self.take("[");
+        self.0.take("[");
         let mut values = Vec::new();
         loop {
             self.skip(true);
-            if self.take("]") {
+            if self.0.take("]") {
                 return Ok(Kind::List(values));
             }
             values.push(self.value(depth + 1)?);
             self.skip(true);
-            if !self.take(",") && !self.rest().starts_with(']') {
-                return Err(self.unexpected("`,` or `]`"));
+            if !self.0.take(",") && !self.0.rest().starts_with(']') {
+                return Err(self.0.unexpected("`,` or `]`"));
             }
         }
     }
 
     fn string(&mut self) -> Result<String, Malformed> {
-        let Some(length) = string_length(self.rest()) else {
-            return Err(self.error("this string does not end"));
+        let Some(length) = string_length(self.0.rest()) else {
+            return Err(self.0.error("this string does not end"));
         };
-        let token = &self.rest()[..length];
+        let token = &self.0.rest()[..length];
         let text = meant(token).map_err(|at| {
-            Malformed::new(self.text, self.at + at, "this is no escape that TOML knows".to_owned())
+            Malformed::new(self.0.text, self.0.at + at, "this is no escape that TOML knows".to_owned())
         })?;
-        self.at += length;
+        self.0.at += length;
         Ok(text)
     }
 
     /// Anything without quotes, up to what can follow a value.
     fn word(&mut self) -> Result<Kind, Malformed> {
-        let rest = self.rest();
+        let rest = self.0.rest();
         let word = &rest[..rest.find([',', ']', '}', '#', '\n', '\r']).unwrap_or(rest.len())];
         let word = word.trim_end_matches([' ', '\t']);
         // `1979-05-27 07:32:00` has a blank inside.
         let known = |c: char| c.is_ascii_alphanumeric() || "+-_.: ".contains(c);
         if word.is_empty() || !word.chars().all(known) {
-            return Err(self.unexpected("a value"));
+            return Err(self.0.unexpected("a value"));
         }
-        self.at += word.len();
+        self.0.at += word.len();
         Ok(Kind::Other)
     }
 }
