@@ -105,6 +105,7 @@ pub mod exchange;
 pub mod fault;
 pub mod http;
 pub mod install;
+mod proc_stat;
 pub mod protocol;
 pub mod ps;
 pub mod registry;

@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use crate::proc_stat;
+
 /// What tells a process from others that had or will have its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -59,9 +61,9 @@ fn stat(process: &str) -> Option<Stat> {
 }
 
 impl Stat {
-    /// proc(5): field 3 is the state, 22 the start. The command before them may hold spaces and brackets.
+    /// Field 3 is the state, 22 the start.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
+        let mut fields = proc_stat::fields(text)?;
         let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
         Some(Self { is_dead, start_ticks: fields.nth(18)?.parse().ok()? })
     }

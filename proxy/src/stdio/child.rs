@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 
 use crate::clock;
 use crate::exchange::{Pipe, ProcessEnd};
+use crate::proc_stat;
 
 use super::asked::Asked;
 use super::ending::{Activity, Ending, Step};
@@ -331,7 +332,7 @@ fn found(command: &OsStr) -> PathBuf {
 /// Whether this process leads a process group: proc(5), field 5. One that lies outside of our namespace has the number 0.
 fn leads_a_group() -> bool {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let group = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_ascii_whitespace().nth(2));
+    let group = proc_stat::fields(&stat).and_then(|mut fields| fields.nth(2));
     group.and_then(|group| group.parse().ok()) == Some(std::process::id())
 }
 

@@ -7,9 +7,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use super::usage::Usage;
-
-/// Clock ticks per second in `/proc`: `USER_HZ`, 100 on every Linux that Rust is built for.
-const TICKS: f64 = 100.0;
+use crate::proc_stat::{self, TICKS};
 
 /// Processes that are followed, at most.
 const MOST: usize = 64;
@@ -91,11 +89,11 @@ impl Process {
 }
 
 impl Stat {
-    /// proc(5): fields 14 to 17 are its user and system time and those of children that it waited for, 24 its resident
-    /// pages. The name before them may hold anything.
+    /// Fields 14 to 17 are its user and system time and those of children that it waited for, 24 its resident pages.
     fn parse(line: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(&line[memchr::memrchr(b')', line)? + 1..]).ok()?;
-        let mut fields = text.split_ascii_whitespace().skip(11);
+        // The command's name may be no text, which does not matter.
+        let line = String::from_utf8_lossy(line);
+        let mut fields = proc_stat::fields(&line)?.skip(11);
         let mut cpu = 0.0;
         for _ in 14..=17 {
             cpu += fields.next()?.parse::<f64>().ok()?;

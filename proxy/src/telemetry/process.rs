@@ -5,9 +5,7 @@ use std::fs;
 
 use super::names::Metric;
 use super::registry::Registry;
-
-/// Clock ticks per second in `/proc`: `USER_HZ`, 100 on every Linux that Rust is built for.
-const TICKS: f64 = 100.0;
+use crate::proc_stat::{self, TICKS};
 
 /// Brings the `process_*` series up to date.
 pub(super) fn refresh(registry: &Registry) {
@@ -38,9 +36,9 @@ struct Stat {
 }
 
 impl Stat {
-    /// proc(5): fields 14 and 15 are user and system time, 22 the start. The command before them may hold spaces.
+    /// Fields 14 and 15 are user and system time, 22 the start.
     fn parse(text: &str) -> Option<Self> {
-        let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let fields: Vec<_> = proc_stat::fields(text)?.collect();
         let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
         Some(Self { cpu_seconds: (ticks(14)? + ticks(15)?) / TICKS, started_after_boot: ticks(22)? / TICKS })
     }
