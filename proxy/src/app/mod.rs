@@ -10,6 +10,7 @@ mod quality;
 mod reload;
 mod state;
 mod stdio;
+mod threads;
 mod traces;
 
 use std::fmt;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
+use super::threads::{Keeping, PATIENCE};
 use crate::clock;
 use crate::config::StateSettings;
 use crate::slo::state::MAX_BYTES;
@@ -24,8 +25,6 @@ use crate::slo::{Restored, StateError};
 use crate::telemetry::Telemetry;
 use crate::telemetry::names::{Metric, label};
 
-/// How long traffic waits for the file at the start, and the end for the last save. A disk that hangs stops neither.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// The end of the name of a file that was set aside; the moment follows, in milliseconds.
 const ASIDE: &str = "slo.set-aside-";
 /// Most files set aside that are kept, the newest ones: a server that starts again and again beside something that
@@ -61,31 +60,21 @@ impl Source for Telemetry {
 pub(super) fn start(settings: &StateSettings, server: &str, telemetry: &Telemetry) -> io::Result<Running> {
     let keeper = Keeper::new(&settings.dir, server, telemetry.clone());
     let interval = settings.interval;
-    let (stop, stopped) = mpsc::channel();
     let (begun, begins) = mpsc::channel();
-    let (end, ended) = mpsc::channel();
-    std::thread::Builder::new().name("state".to_owned()).spawn(move || {
-        keeper.run(interval, &begun, &stopped);
-        // Whoever waits for the end has this channel.
-        drop(end);
-    })?;
+    let running = Keeping::start("state", move |stopped| keeper.run(interval, &begun, stopped))?;
     if begins.recv_timeout(PATIENCE).is_err() {
         warn!(dir = %settings.dir.display(), "reading the saved state takes long; traffic does not wait for it");
     }
-    Ok(Running { stop, ended })
+    Ok(Running(running))
 }
 
 /// The running thread.
-pub(super) struct Running {
-    stop: Sender<()>,
-    ended: Receiver<()>,
-}
+pub(super) struct Running(Keeping);
 
 impl Running {
     /// Saves for the last time, if that does not take long.
     pub(super) fn stop(self) {
-        drop(self.stop);
-        if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        if !self.0.stop() {
             warn!("the state is not saved at the end: the disk takes too long");
         }
     }

@@ -23,6 +23,7 @@ use crate::telemetry::Telemetry;
 
 use super::admin::AdminPort;
 use super::reload::Reload;
+use super::threads::Exporting;
 use super::traces::Traces;
 use super::{
     RunError, captures, complain, exchange_settings, log, outlets, propagates, quality, state, telemetry,
@@ -90,7 +91,7 @@ struct Tap {
 
 /// The threads beside those that carry messages; what could not start is not there.
 struct Beside {
-    traces: Option<super::traces::Running>,
+    traces: Option<Exporting>,
     quality: Option<quality::Running>,
     state: Option<state::Running>,
     outlets: Option<outlets::Running>,

@@ -1,13 +1,12 @@
 //! The thread that exports traces, where there are any.
 
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::RunError;
+use super::threads::Exporting;
 use crate::config::TraceConfig;
 use crate::telemetry::Telemetry;
 use crate::telemetry::export::otlp::Exporter;
@@ -51,9 +50,7 @@ impl Traces {
     }
 
     /// Starts the thread and says where traces go.
-    pub(super) fn start(self) -> Result<Running, RunError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Thread)?;
+    pub(super) fn start(self) -> Result<Exporting, RunError> {
         let word = |value: &dyn std::fmt::Debug| format!("{value:?}").to_ascii_lowercase();
         info!(
             endpoint = self.exporter.endpoint(),
@@ -65,34 +62,8 @@ impl Traces {
             capture = self.config.spans.capture.rules.len(),
             "exporting traces"
         );
-        let (stop, stopped) = oneshot::channel();
         let exporter = self.exporter;
-        let run = move || {
-            // A dropped sender is as good as no time left.
-            runtime.block_on(exporter.run(async { stopped.await.unwrap_or_default() }));
-            // A look-up of a name may hang in the system for long.
-            runtime.shutdown_background();
-        };
-        let thread =
-            std::thread::Builder::new().name("traces".to_owned()).spawn(run).map_err(RunError::Thread)?;
-        Ok(Running { stop, thread })
-    }
-}
-
-/// The thread at work.
-pub(super) struct Running {
-    stop: oneshot::Sender<Duration>,
-    thread: JoinHandle<()>,
-}
-
-impl Running {
-    /// Gives it this long for what still waits; comes back when it is done.
-    pub(super) fn stop(self, flush: Duration) {
-        // It may have given up already, and said why.
-        self.stop.send(flush).ok();
-        if self.thread.join().is_err() {
-            warn!("the thread of traces panicked");
-        }
+        Exporting::start("traces", |stop| exporter.run(stop.told()))
     }
 }
 

@@ -11,45 +11,32 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::super::threads::Keeping;
 use crate::clock;
 use crate::config::MetricsFile;
 use crate::telemetry::Telemetry;
 use crate::telemetry::names::{Metric, label};
 
-/// How long the end waits for the last write.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Starts the thread.
 pub(super) fn start(settings: &MetricsFile, telemetry: Telemetry) -> io::Result<Running> {
     let MetricsFile { path, interval } = settings.clone();
     let mut writer = Writer::new(path, telemetry);
-    let (stop, stopped) = mpsc::channel();
-    let (end, ended) = mpsc::channel();
     info!(file = %writer.path.display(), interval = %humantime::format_duration(interval), "writing metrics");
-    std::thread::Builder::new().name("metrics-file".to_owned()).spawn(move || {
-        writer.run(interval, &stopped);
-        // Whoever waits for the end has this channel.
-        drop(end);
-    })?;
-    Ok(Running { stop, ended })
+    Ok(Running(Keeping::start("metrics-file", move |stopped| writer.run(interval, stopped))?))
 }
 
 /// The thread at work.
-pub(super) struct Running {
-    stop: Sender<()>,
-    ended: Receiver<()>,
-}
+pub(super) struct Running(Keeping);
 
 impl Running {
     /// Has it write for the last time, if that does not take long.
     pub(super) fn stop(self) {
-        drop(self.stop);
-        if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        if !self.0.stop() {
             warn!("the last metrics are not written: the disk takes too long");
         }
     }

@@ -7,6 +7,7 @@ mod otlp;
 use std::time::Duration;
 
 use super::RunError;
+use super::threads::Exporting;
 use crate::config::OutletConfig;
 use crate::telemetry::Telemetry;
 
@@ -21,7 +22,7 @@ pub(super) fn start(config: &OutletConfig, telemetry: &Telemetry) -> Result<Runn
 
 /// What runs.
 pub(super) struct Running {
-    otlp: Option<otlp::Running>,
+    otlp: Option<Exporting>,
     file: Option<file::Running>,
 }
 
